@@ -1,0 +1,72 @@
+{#- Expressions that several marts share. Each measure is defined here or in the one model that computes it. -#}
+
+{#- A ratio of two sums, 0..1. NULL where the denominator is 0 or NULL. -#}
+{% macro share_of(numerator, denominator) -%}
+    cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
+{%- endmacro %}
+
+{#- Change against an earlier value in percent. NULL where there is no earlier value or it is 0. -#}
+{% macro growth_pct(current_value, previous_value) -%}
+    100 * (cast({{ current_value }} as double) - cast({{ previous_value }} as double))
+        / nullif(cast({{ previous_value }} as double), 0)
+{%- endmacro %}
+
+{#- An order that will not be fulfilled: the buyer or Olist called it off, or the goods could not be had. -#}
+{% macro is_canceled(status) -%}
+    {{ status }} in ('canceled', 'unavailable')
+{%- endmacro %}
+
+{#- The day, and the first day of the month, of a date or timestamp. -#}
+{% macro day_of(moment) -%}
+    cast({{ moment }} as date)
+{%- endmacro %}
+
+{% macro month_of(moment) -%}
+    cast({{ dbt.date_trunc('month', moment) }} as date)
+{%- endmacro %}
+
+{#- The exact percentile with linear interpolation between neighbours (0.5 is the median). NULLs do not count. Rounded,
+    since engines differ in the last bit of the interpolation. -#}
+{% macro percentile_of(expression, fraction) -%}
+    round({{ exact_percentile(expression, fraction) }}, 6)
+{%- endmacro %}
+
+{% macro exact_percentile(expression, fraction) -%}
+    {{ return(adapter.dispatch('exact_percentile')(expression, fraction)) }}
+{%- endmacro %}
+
+{% macro default__exact_percentile(expression, fraction) -%}
+    percentile_cont({{ fraction }}) within group (order by {{ expression }})
+{%- endmacro %}
+
+{% macro duckdb__exact_percentile(expression, fraction) -%}
+    quantile_cont({{ expression }}, {{ fraction }})
+{%- endmacro %}
+
+{% macro spark__exact_percentile(expression, fraction) -%}
+    percentile({{ expression }}, {{ fraction }})
+{%- endmacro %}
+
+{#- What the desk measures of a set of orders, for the daily and the monthly executive mart alike.
+    `from` must be fact_orders (one row an order), grouped by the mart's grain. -#}
+{% macro executive_order_measures() %}
+        count(*) as order_count,
+        count(case when has_items then order_id end) as orders_with_items,
+        count(case when is_delivered then order_id end) as delivered_orders,
+        count(case when {{ is_canceled('order_status') }} then order_id end) as canceled_orders,
+
+        sum(total_amount) as gmv,
+        sum(case when is_delivered then total_amount else 0 end) as delivered_gmv,
+        sum(total_price) as revenue,
+        sum(total_freight) as freight,
+        sum(total_payment) as payments,
+
+        count(distinct customer_unique_id) as unique_customers,
+        count(distinct case when is_first_order then customer_unique_id end) as new_customers,
+
+        count(review_score) as reviewed_orders,
+        sum(review_score) as review_score_sum,
+
+        count(case when is_late_delivery is not null then order_id end) as arrived_orders,
+        count(case when is_late_delivery then order_id end) as late_orders
+{%- endmacro %}

@@ -1,0 +1,51 @@
+{#- Slowly changing dimensions of type 2: everything about versions and their windows. -#}
+
+{#- When the first version of every member starts: before any event, so that history finds its member. -#}
+{% macro first_version_from() -%}
+    cast('1900-01-01' as timestamp)
+{%- endmacro %}
+
+{#-
+    The versions of a snapshot, one row each, with
+      version_key     md5 of the natural key and effective_from
+      effective_from  1900-01-01 for a member's first version, else when the change was seen
+      effective_to    exclusive end; NULL for the version in force
+      is_current      the version in force
+      created_at      _loaded_at of the record that opened the member's first version
+      updated_at      _loaded_at of the record that opened this version
+-#}
+{% macro scd_type_2(snapshot, natural_key) -%}
+    select
+        windowed.*,
+        {{ generate_surrogate_key(['windowed.' ~ natural_key, 'windowed.effective_from']) }} as version_key
+    from (
+        select
+            versions.*,
+            case
+                when row_number() over (partition by {{ natural_key }} order by dbt_valid_from) = 1
+                    then {{ first_version_from() }}
+                else dbt_valid_from
+            end as effective_from,
+            dbt_valid_to as effective_to,
+            dbt_valid_to is null as is_current,
+            first_value(_loaded_at) over (partition by {{ natural_key }} order by dbt_valid_from) as created_at,
+            _loaded_at as updated_at
+        from {{ snapshot }} as versions
+    ) as windowed
+{%- endmacro %}
+
+{#- Join condition: the version of `dimension` that was in force at `event_at`. -#}
+{% macro version_in_force(dimension, event_at) -%}
+    {{ event_at }} >= {{ dimension }}.effective_from
+    and ({{ dimension }}.effective_to is null or {{ event_at }} < {{ dimension }}.effective_to)
+{%- endmacro %}
+
+{#- One instant for all versions a run opens: its start, in UTC, on every engine (dbt's own is the clock of the
+    session's zone, read once a snapshot). -#}
+{% macro default__snapshot_get_time() -%}
+    cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp)
+{%- endmacro %}
+
+{% macro duckdb__snapshot_get_time() -%}
+    {{ default__snapshot_get_time() }}
+{%- endmacro %}

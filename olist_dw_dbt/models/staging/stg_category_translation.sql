@@ -1,0 +1,22 @@
+with source as (
+    select * from {{ source('raw', 'stg_category_translation') }}
+),
+
+cleaned as (
+    select
+        lower(trim(product_category_name)) as product_category_name,
+        {{ clean_text('product_category_name_english') }} as product_category_name_english,
+        _source_file,
+        _source_line,
+        _loaded_at,
+        _run_id
+    from source
+),
+
+final as (
+    select *
+    from cleaned
+    {{ current_record_of(['product_category_name']) }}
+)
+
+select * from final

@@ -1,0 +1,27 @@
+with source as (
+    select * from {{ source('raw', 'stg_order_items') }}
+),
+
+cleaned as (
+    select
+        trim(order_id) as order_id,
+        order_item_id,
+        trim(product_id) as product_id,
+        trim(seller_id) as seller_id,
+        shipping_limit_date,
+        cast(price as decimal(18, 2)) as price,
+        cast(freight_value as decimal(18, 2)) as freight_value,
+        _source_file,
+        _source_line,
+        _loaded_at,
+        _run_id
+    from source
+),
+
+final as (
+    select *
+    from cleaned
+    {{ current_record_of(['order_id', 'order_item_id']) }}
+)
+
+select * from final

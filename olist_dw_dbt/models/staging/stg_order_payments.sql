@@ -1,0 +1,25 @@
+with source as (
+    select * from {{ source('raw', 'stg_order_payments') }}
+),
+
+cleaned as (
+    select
+        trim(order_id) as order_id,
+        payment_sequential,
+        lower(trim(payment_type)) as payment_type,
+        payment_installments,
+        cast(payment_value as decimal(18, 2)) as payment_value,
+        _source_file,
+        _source_line,
+        _loaded_at,
+        _run_id
+    from source
+),
+
+final as (
+    select *
+    from cleaned
+    {{ current_record_of(['order_id', 'payment_sequential']) }}
+)
+
+select * from final

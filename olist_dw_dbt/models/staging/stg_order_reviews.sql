@@ -1,0 +1,27 @@
+with source as (
+    select * from {{ source('raw', 'stg_order_reviews') }}
+),
+
+cleaned as (
+    select
+        trim(review_id) as review_id,
+        trim(order_id) as order_id,
+        review_score,
+        {{ clean_text('review_comment_title') }} as review_comment_title,
+        {{ clean_text('review_comment_message') }} as review_comment_message,
+        review_creation_date,
+        review_answer_timestamp,
+        _source_file,
+        _source_line,
+        _loaded_at,
+        _run_id
+    from source
+),
+
+final as (
+    select *
+    from cleaned
+    {{ current_record_of(['review_id', 'order_id']) }}
+)
+
+select * from final

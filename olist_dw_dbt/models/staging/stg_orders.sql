@@ -1,0 +1,28 @@
+with source as (
+    select * from {{ source('raw', 'stg_orders') }}
+),
+
+cleaned as (
+    select
+        trim(order_id) as order_id,
+        trim(customer_id) as customer_id,
+        lower(trim(order_status)) as order_status,
+        order_purchase_timestamp,
+        order_approved_at,
+        order_delivered_carrier_date,
+        order_delivered_customer_date,
+        order_estimated_delivery_date,
+        _source_file,
+        _source_line,
+        _loaded_at,
+        _run_id
+    from source
+),
+
+final as (
+    select *
+    from cleaned
+    {{ current_record_of(['order_id']) }}
+)
+
+select * from final
