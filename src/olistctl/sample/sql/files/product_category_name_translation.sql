@@ -1,0 +1,1 @@
+select concat(name, ',', english) from category_source
