@@ -1,0 +1,37 @@
+# `make demo` and `make test` set everything up; Python 3.11+ and a package registry are all they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SAMPLE_ORDERS ?= 2000
+SOURCE_DIR ?= data/source
+
+.PHONY: help demo test lint bench clean
+
+help:  ## show what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "olistctl needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.ready  ## build a warehouse from data/source; without data, from a made-up sample
+	@test -n "$$(ls $(SOURCE_DIR)/*.csv 2>/dev/null)" || $(BIN)/olistctl sample --orders $(SAMPLE_ORDERS) --out $(SOURCE_DIR)
+	$(BIN)/olistctl run --full-refresh --source-dir $(SOURCE_DIR)
+
+test: lint  ## lint, types, unit and integration tests, the dbt project on a generated sample
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+lint: $(VENV)/.ready  ## style, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts and the SQL floor
+	$(BIN)/python -m tests.bench
+
+clean:  ## remove the virtual environment and what was built; data stays
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

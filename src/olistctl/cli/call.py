@@ -1,0 +1,100 @@
+"""What every command shares: the global options, before or after the command, and the settings they lead to."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from olistctl.config import Settings
+    from olistctl.console import Console
+
+PIPELINE = "Pipeline"
+INSPECT = "Inspect and mend"
+SETUP = "Set up"
+_GLOBAL = "Global options"
+
+GLOBAL_OPTIONS: dict[str, Any] = {
+    "config": Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Configuration file; config/olistctl.yml if not given.",
+            rich_help_panel=_GLOBAL,
+        ),
+    ],
+    "target": Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="NAME",
+            help="Target of the configuration, dev or prod.",
+            rich_help_panel=_GLOBAL,
+        ),
+    ],
+    "json": Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=_GLOBAL)],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.", rich_help_panel=_GLOBAL)],
+    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Show all detail.", rich_help_panel=_GLOBAL)],
+}
+_DEFAULTS: dict[str, Any] = {"config": None, "target": None, "json": False, "quiet": False, "verbose": False}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of olistctl: its global options."""
+
+    config: Path | None = None
+    target: str | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def console(self) -> Console:
+        """The console that this call writes to."""
+        from olistctl.console import Console
+
+        return Console(as_json=self.json, quiet=self.quiet, verbose=self.verbose)
+
+    def settings(self, **overrides: Any) -> Settings:
+        """Read the settings; `overrides` are options by setting key."""
+        from olistctl.config import load_settings
+
+        return load_settings(self.config, {"target": self.target} | overrides)
+
+
+current = Call()
+
+
+def with_globals(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the global options to a function, which gets the `Call` first, then its own options."""
+    hints = get_type_hints(function, include_extras=True)
+    own = list(inspect.signature(function).parameters.values())[1:]
+    parameters = [parameter.replace(annotation=hints[parameter.name]) for parameter in own]
+    parameters += [
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[key], annotation=annotation)
+        for key, annotation in GLOBAL_OPTIONS.items()
+    ]
+
+    def run(**values: Any) -> None:
+        call = remember({key: values.pop(key) for key in GLOBAL_OPTIONS})
+        function(call, **values)
+
+    run.__doc__ = function.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def remember(values: dict[str, Any]) -> Call:
+    """Lay the options that were given over those that are known, and return the call so far."""
+    global current
+    given = {key: value for key, value in values.items() if value}
+    current = Call(**(vars(current) | given))
+    return current

@@ -1,0 +1,129 @@
+"""The commands that write: `run` and its stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from olistctl.cli.call import Call
+
+if TYPE_CHECKING:
+    from olistctl.console import Console
+    from olistctl.pipeline import RunReport
+
+SourceDir = Annotated[
+    Path | None,
+    typer.Option("--source-dir", metavar="DIR", help="Folder with the nine CSVs.", show_default=False),
+]
+FullRefresh = Annotated[
+    bool, typer.Option("--full-refresh", help="Rebuild everything but the history, from all files.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Take warnings as failures and publish nothing.")]
+Wait = Annotated[
+    float | None,
+    typer.Option("--wait", metavar="SECONDS", help="Wait for another olistctl that is writing.", show_default=False),
+]
+
+
+def run(
+    call: Call,
+    source_dir: SourceDir = None,
+    full_refresh: FullRefresh = False,
+    strict: Strict = False,
+    wait: Wait = None,
+) -> None:
+    """Validate, load, transform, test and publish: the whole pipeline.
+
+    Readers see yesterday's warehouse until today's is whole; whatever goes wrong leaves it as it was.
+
+      olistctl run --full-refresh --source-dir ~/Downloads/olist
+    """
+    _execute(call, "run", source_dir=source_dir, full_refresh=full_refresh, strict=strict, wait=wait)
+
+
+def load(
+    call: Call,
+    source_dir: SourceDir = None,
+    full_refresh: FullRefresh = False,
+    strict: Strict = False,
+    wait: Wait = None,
+) -> None:
+    """Load the files into the tables of schema raw, typed by the contract, with their audit.
+
+      olistctl load --source-dir ~/Downloads/olist
+    """  # fmt: skip
+    _execute(call, "load", source_dir=source_dir, full_refresh=full_refresh, strict=strict, wait=wait)
+
+
+def transform(call: Call, strict: Strict = False, wait: Wait = None) -> None:
+    """Build the models and snapshots of the dbt project from what is loaded."""
+    _execute(call, "transform", strict=strict, wait=wait)
+
+
+def snapshot(call: Call, strict: Strict = False, wait: Wait = None) -> None:
+    """Take the snapshots of customers, products and sellers: the history (SCD type 2)."""
+    _execute(call, "snapshot", strict=strict, wait=wait)
+
+
+def test(call: Call, strict: Strict = False, wait: Wait = None) -> None:
+    """Run the dbt tests on the warehouse; leaves with 1 when one of them fails."""
+    _execute(call, "test", strict=strict, wait=wait)
+
+
+def _execute(
+    call: Call,
+    name: str,
+    *,
+    source_dir: Path | None = None,
+    full_refresh: bool = False,
+    strict: bool = False,
+    wait: float | None = None,
+) -> None:
+    from olistctl.errors import ExitCode
+    from olistctl.logs import open_log
+    from olistctl.pipeline import run_pipeline
+
+    settings = call.settings(source_dir=source_dir, **{"lock.wait_seconds": wait})
+    open_log(settings.log_file, settings.log_max_bytes, settings.log_backups)
+    console = call.console
+    with console.progress() as progress:
+        report = run_pipeline(settings, name, full_refresh=full_refresh, strict=strict, progress=progress)
+    if call.json:
+        console.json(report)
+    else:
+        _render(console, report)
+    if name == "test" and report.failed_tests:
+        raise typer.Exit(ExitCode.DATA)
+
+
+def _render(console: Console, report: RunReport) -> None:
+    if report.load and (console.verbose or report.load.faulty):
+        _render_files(console, report)
+    if console.verbose:
+        _render_nodes(console, report)
+    console.table(
+        f"{report.command} {'(full refresh) ' if report.full_refresh else ''}{report.run_id}",
+        ["stage", "result", "rows", "seconds", "what"],
+        [[stage.stage, stage.result, stage.rows, stage.seconds, stage.note] for stage in report.stages],
+    )
+    console.warnings(report.findings)
+    warned = f" with {len(report.findings)} warnings" if report.findings else ""
+    console.line(f"Done{warned} in {report.seconds:.1f} s. The warehouse: {report.warehouse}")
+
+
+def _render_files(console: Console, report: RunReport) -> None:
+    assert report.load
+    console.table(
+        "Files",
+        ["file", "result", "records", "loaded", "bad", "seconds"],
+        [[f.file, f.status, f.records, f.loaded, f.bad, f.seconds] for f in report.load.files],
+    )
+
+
+def _render_nodes(console: Console, report: RunReport) -> None:
+    for title, part in (("Models", report.transform), ("Tests", report.tests)):
+        if part:
+            rows = [[node.name, node.kind, node.status, node.seconds] for node in part.nodes]
+            console.table(title, ["name", "kind", "result", "seconds"], rows)

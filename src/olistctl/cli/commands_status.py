@@ -1,0 +1,97 @@
+"""`olistctl status`: what is loaded, how fresh, what ran."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from olistctl.cli.call import Call
+from olistctl.cli.commands_pipeline import SourceDir
+
+if TYPE_CHECKING:
+    from olistctl.config import Settings
+    from olistctl.console import Console
+    from olistctl.ledger import PipelineRun
+    from olistctl.status import StatusReport
+
+
+def status(
+    call: Call,
+    source_dir: SourceDir = None,
+    config_sources: Annotated[
+        bool, typer.Option("--config-sources", help="Show every setting and where its value came from.")
+    ] = False,
+) -> None:
+    """Show what is loaded, from which files, how fresh, the last runs, and which files changed since.
+
+      olistctl status --config-sources
+    """  # fmt: skip
+    settings = call.settings(source_dir=source_dir)
+    if config_sources:
+        _render_settings(call, settings)
+        return
+    from olistctl.status import read_status
+
+    report = read_status(settings)
+    if call.json:
+        call.console.json(report)
+    else:
+        _render(call.console, report)
+
+
+def _render_settings(call: Call, settings: Settings) -> None:
+    from olistctl.config.settings import values_of, variable_of
+
+    rows = [[key, value, settings.origins[key], variable_of(key)] for key, value in values_of(settings).items()]
+    if call.json:
+        call.console.json([dict(zip(("key", "value", "origin", "variable"), row, strict=True)) for row in rows])
+        return
+    call.console.table(
+        f"Settings of {settings.config_file}",
+        ["setting", "value", "comes from", "variable that overrides it"],
+        [[key, str(value), origin, variable] for key, value, origin, variable in rows],
+    )
+
+
+def _render(console: Console, report: StatusReport) -> None:
+    if not report.exists:
+        console.line(f"There is no warehouse yet at {report.warehouse}. Next: olistctl run --full-refresh")
+    else:
+        console.line(
+            f"{report.warehouse}: {report.size_bytes / 1e6:.1f} MB, published {_time(report.published_at)} UTC, "
+            f"newest order {_time(report.newest_order_at)}"
+        )
+    if report.source_dir_problem:
+        console.line(f"{report.source_dir}: {report.source_dir_problem}")
+    if report.files:
+        console.table(
+            f"Files in {report.source_dir}",
+            ["file", "state", "rows", "loaded (UTC)"],
+            [[f.file, f.state, f.rows_loaded, _minute(f.loaded_at)] for f in report.files],
+        )
+    if report.tables and console.verbose:
+        console.table(
+            "Tables",
+            ["schema", "table", "rows"],
+            [[table.schema, table.table, table.rows] for table in report.tables],
+        )
+    if report.runs:
+        console.table(
+            "Last runs",
+            ["run", "command", "result", "rows", "warnings", "what"],
+            [_run_row(run) for run in report.runs],
+        )
+
+
+def _run_row(run: PipelineRun) -> list[Any]:
+    return [run.run_id, run.command, run.status, run.rows_loaded, run.warnings, run.message]
+
+
+def _time(value: datetime | None) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S}" if value else "-"
+
+
+def _minute(value: datetime | None) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if value else "-"

@@ -1,0 +1,95 @@
+"""`olistctl validate`: look at a delivery before it is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from olistctl.cli.call import Call
+from olistctl.cli.commands_pipeline import SourceDir
+
+if TYPE_CHECKING:
+    from olistctl.console import Console
+    from olistctl.validation import FileReport, ValidationReport
+
+
+def validate(call: Call, source_dir: SourceDir = None) -> None:
+    """Check a delivery against the contract, without loading it; leaves with 1 when something is wrong.
+
+    Every file is read whole: bytes, header, values, keys, references across the nine files, row rules.
+
+      olistctl validate --source-dir ~/Downloads/olist --verbose
+    """
+    from olistctl.errors import ExitCode
+    from olistctl.sources import load_contract
+    from olistctl.validation import validate as check_delivery
+
+    settings = call.settings(source_dir=source_dir)
+    contract = load_contract(settings.contract_file)
+    console = call.console
+    with console.progress() as progress:
+        report = check_delivery(
+            contract,
+            settings.source_dir,
+            max_bad_share=settings.max_bad_share,
+            threads=settings.threads,
+            progress=progress,
+        )
+    if call.json:
+        console.json({"problems": report.problems, "warnings": report.warnings, **vars(report)})
+    else:
+        _render(console, report)
+    if report.problems:
+        raise typer.Exit(ExitCode.DATA)
+
+
+def _render(console: Console, report: ValidationReport) -> None:
+    console.table(
+        f"Files in {report.source_dir}",
+        ["file", "result", "MB", "records", "bad"],
+        [_file_row(file) for file in report.files],
+    )
+    if console.verbose:
+        _render_detail(console, report)
+    failing = [check for check in report.checks if check.failing]
+    console.warnings([check.finding() for check in failing if not check.is_error])
+    console.problems([file.load.finding() for file in report.files if not file.load.is_whole])
+    console.problems([check.finding() for check in failing if check.is_error])
+    verdict = "The delivery has faults" if report.problems else "The delivery is good"
+    console.line(f"{verdict}: {report.problems} problems, {report.warnings} warnings")
+
+
+def _render_detail(console: Console, report: ValidationReport) -> None:
+    console.table(
+        "Bytes",
+        ["file", "modified", "encoding", "BOM", "line ends", "SHA-256"],
+        [
+            [
+                f.file,
+                f.modified_at and f"{f.modified_at:%Y-%m-%d %H:%M:%S}",
+                f.encoding,
+                f.has_bom,
+                f.line_ends,
+                f.sha256,
+            ]
+            for f in (file.inspection for file in report.files)
+            if f.exists
+        ],
+    )
+    bad = [
+        [file.inspection.file, example.line, example.column, example.error_type, example.message]
+        for file in report.files
+        for example in file.load.examples
+    ]
+    if bad:
+        console.table("Bad records (the first 100 of a file)", ["file", "line", "column", "reason", "what"], bad)
+    nulls = [[source, item.column, item.nulls] for source, items in report.nulls.items() for item in items]
+    if nulls:
+        console.table("Empty fields", ["source", "column", "rows"], nulls)
+
+
+def _file_row(file: FileReport) -> list[Any]:
+    found, load = file.inspection, file.load
+    result = "ok" if load.is_whole else "bad records" if load.status == "loaded" else load.status
+    return [found.file, result, found.size_bytes / 1e6, found.records, load.bad]

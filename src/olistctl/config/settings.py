@@ -1,0 +1,264 @@
+"""One typed settings object, from built-in defaults, the configuration file, variables and options.
+
+A later layer wins: default < config/olistctl.yml < `OLISTCTL_…` environment variable < command-line option.
+Relative paths in the file are relative to the file; in variables and options to the current folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from olistctl.config.strict_yaml import Node, nearest_hint, read_yaml
+from olistctl.errors import ConfigError
+
+DEFAULT_CONFIG = Path("config/olistctl.yml")
+# Named like a schema of the warehouse, the file would make every `raw.…` ambiguous for DuckDB.
+RESERVED_WAREHOUSE_NAMES = frozenset(
+    {
+        "raw",
+        "staging",
+        "intermediate",
+        "core",
+        "mart",
+        "snapshots",
+        "quality",
+        "etl",
+        "main",
+        "temp",
+        "system",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a command needs to know; `origins` tells where each value came from."""
+
+    config_file: Path
+    source_dir: Path
+    contract_file: Path
+    dbt_project: Path
+    target: str
+    warehouse: Path
+    threads: int
+    memory_limit: str | None
+    max_bad_share: float
+    lock_wait_seconds: float
+    watch_settle_seconds: float
+    watch_rescan_seconds: float
+    watch_poll: bool
+    log_file: Path
+    log_max_bytes: int
+    log_backups: int
+    origins: Mapping[str, str]
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder beside the warehouse that holds its lock, its stage file and dbt's artifacts."""
+        return self.warehouse.parent / f".{self.warehouse.stem}"
+
+
+@dataclass(frozen=True)
+class _Key:
+    """How one setting is read: its default and the function that checks a value."""
+
+    default: Any
+    check: Callable[[Any], Any]
+    is_path: bool = False
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("expected text")
+    return value
+
+
+def _number(low: float, high: float) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        try:
+            if isinstance(value, bool):
+                raise TypeError
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ValueError("expected a number") from None
+        if not low <= number <= high:
+            raise ValueError(f"expected a number from {low:g} to {high:g}")
+        return number
+
+    return check
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not re.fullmatch(r"-?\d+", str(value)):
+            raise ValueError("expected a whole number")
+        if not low <= int(value) <= high:
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return int(value)
+
+    return check
+
+
+def _truth(value: Any) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if str(value).lower() not in words:
+        raise ValueError("expected true or false")
+    return words[str(value).lower()]
+
+
+def _threads(value: Any) -> int:
+    # More threads than cores only add waiting (measured on two cores: two help, four do not).
+    return (os.cpu_count() or 1) if value == "auto" else _whole(1, 256)(value)
+
+
+def _memory(value: Any) -> str | None:
+    if value == "auto":
+        return None
+    if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", str(value)):
+        raise ValueError("expected 'auto' or a size such as 2GB")
+    return str(value)
+
+
+KEYS: dict[str, _Key] = {
+    "source_dir": _Key("../data/source", _text, is_path=True),
+    "contract": _Key("sources.yml", _text, is_path=True),
+    "dbt_project": _Key("../olist_dw_dbt", _text, is_path=True),
+    "target": _Key("dev", _text),
+    "load.max_bad_share": _Key(0.05, _number(0, 1)),
+    "lock.wait_seconds": _Key(0, _number(0, 86_400)),
+    "watch.settle_seconds": _Key(2, _number(0, 3_600)),
+    "watch.rescan_seconds": _Key(30, _number(1, 86_400)),
+    "watch.poll": _Key(False, _truth),
+    "log.file": _Key("../logs/etl_pipeline.log", _text, is_path=True),
+    "log.max_bytes": _Key(5_000_000, _whole(10_000, 1_000_000_000)),
+    "log.backups": _Key(5, _whole(0, 100)),
+}
+TARGET_KEYS: dict[str, _Key] = {
+    "warehouse": _Key("../data/olist_dw.duckdb", _text, is_path=True),
+    "threads": _Key("auto", _threads),
+    "memory_limit": _Key("auto", _memory),
+}
+ALL_KEYS = KEYS | TARGET_KEYS
+# The field of `Settings` that holds a key, where it is not the key itself.
+_FIELDS = {"contract": "contract_file", "load.max_bad_share": "max_bad_share"}
+CONFIG_VARIABLE = "OLISTCTL_CONFIG"
+
+
+def variable_of(key: str) -> str:
+    """Return the environment variable that overrides a setting."""
+    return "OLISTCTL_" + key.replace(".", "_").upper()
+
+
+def load_settings(
+    config_file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read the settings; `overrides` are options by key (`source_dir`, `target`, …), None meaning not given.
+
+    Raises:
+        ConfigError: a file, key or value is wrong; the error names it and the nearest valid name.
+    """
+    environ = os.environ if environ is None else environ
+    file = Path(config_file or environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG).absolute()
+    found = _from_defaults(file)
+    target_sections = _from_file(file, found)
+    _from_environment(environ, found)
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            found[key] = _checked(key, value, f"option --{key.replace('_', '-')}", Path.cwd())
+    _apply_target(target_sections, found)
+    return _settings(file, found)
+
+
+_Found = dict[str, tuple[Any, str]]
+
+
+def _from_defaults(file: Path) -> _Found:
+    return {key: _checked(key, spec.default, "default", file.parent) for key, spec in ALL_KEYS.items()}
+
+
+def _from_file(file: Path, found: _Found) -> dict[str, dict[str, Node]]:
+    """Overlay the configuration file; return the sections of its targets."""
+    sections = {key.split(".")[0] for key in KEYS if "." in key}
+    plain = {key for key in KEYS if "." not in key}
+    root = read_yaml(file).mapping(known=plain | sections | {"version", "targets"})
+    if "version" in root and root["version"].value != 1:
+        raise root["version"].error(
+            f"version {root['version'].value} is not known", hint="this olistctl reads version 1"
+        )
+    for name in plain & root.keys():
+        found[name] = _from_node(name, root[name])
+    for section in sections & root.keys():
+        known = {key.split(".")[1] for key in KEYS if key.startswith(section + ".")}
+        for name, node in root[section].mapping(known=known).items():
+            found[f"{section}.{name}"] = _from_node(f"{section}.{name}", node)
+    if "targets" not in root:
+        return {}
+    return {name: node.mapping(known=TARGET_KEYS) for name, node in root["targets"].mapping().items()}
+
+
+def _apply_target(sections: dict[str, dict[str, Node]], found: _Found) -> None:
+    """Overlay the chosen target's section, below variables and options."""
+    target, origin = found["target"]
+    if sections and target not in sections:
+        raise ConfigError(f"there is no target '{target}'", where=origin, hint=nearest_hint(target, sections))
+    for name, node in sections.get(target, {}).items():
+        value = _from_node(name, node)
+        if found[name][1] == "default":
+            found[name] = value
+
+
+def _from_environment(environ: Mapping[str, str], found: _Found) -> None:
+    variables = {variable_of(key): key for key in ALL_KEYS}
+    for variable, value in environ.items():
+        if not variable.startswith("OLISTCTL_") or variable == CONFIG_VARIABLE:
+            continue
+        if variable not in variables:
+            raise ConfigError(
+                f"unknown environment variable '{variable}'",
+                where="environment",
+                hint=nearest_hint(variable, [*variables, CONFIG_VARIABLE]),
+            )
+        key = variables[variable]
+        found[key] = _checked(key, value, f"environment {variable}", Path.cwd())
+
+
+def _from_node(key: str, node: Node) -> tuple[Any, str]:
+    return _checked(key, node.value, node.where, node.file.parent)
+
+
+def _checked(key: str, value: Any, origin: str, base: Path) -> tuple[Any, str]:
+    spec = ALL_KEYS[key]
+    try:
+        checked = spec.check(str(value) if isinstance(value, Path) else value)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}, found {value!r}", where=origin) from None
+    if spec.is_path:
+        checked = Path(os.path.normpath(base / Path(checked).expanduser()))
+    return checked, origin
+
+
+def _settings(file: Path, found: _Found) -> Settings:
+    warehouse, origin = found["warehouse"]
+    if warehouse.stem.lower() in RESERVED_WAREHOUSE_NAMES:
+        raise ConfigError(
+            f"a warehouse file must not be named like its schema '{warehouse.stem}'",
+            where=origin,
+            hint="call it olist_dw.duckdb, say",
+        )
+    return Settings(
+        config_file=file,
+        origins={key: origin for key, (_, origin) in found.items()},
+        **{_FIELDS.get(key, key.replace(".", "_")): value for key, (value, _) in found.items()},
+    )
+
+
+def values_of(settings: Settings) -> dict[str, Any]:
+    """Return the settings by the key that the configuration file uses."""
+    return {key: getattr(settings, _FIELDS.get(key, key.replace(".", "_"))) for key in ALL_KEYS}

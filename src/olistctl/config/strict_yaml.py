@@ -1,0 +1,145 @@
+"""YAML read strictly: duplicate keys, unknown keys and wrong types are errors that name their place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from olistctl.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value of a YAML file with its place."""
+
+    file: Path
+    path: str
+    line: int
+    value: Any  # a scalar, list[Node] or dict[str, Node]
+
+    @property
+    def where(self) -> str:
+        """File, line and key path, as errors show them."""
+        return f"{self.file}:{self.line}" + (f" ({self.path})" if self.path else "")
+
+    def error(self, message: str, hint: str | None = None) -> ConfigError:
+        """Return an error about this value."""
+        return ConfigError(message, where=self.where, hint=hint)
+
+    def mapping(self, known: Iterable[str] | None = None, required: Iterable[str] = ()) -> dict[str, Node]:
+        """Return the value as a mapping whose keys are all in `known` and hold all of `required`."""
+        if not isinstance(self.value, dict):
+            raise self.error(f"expected a mapping, found {_kind(self.value)}")
+        if known is not None:
+            names = list(known)
+            for key, node in self.value.items():
+                if key not in names:
+                    raise node.error(f"unknown key '{key}'", hint=nearest_hint(key, names))
+        for key in required:
+            if key not in self.value:
+                raise self.error(f"the key '{key}' is missing")
+        return self.value
+
+    def items(self) -> list[Node]:
+        """Return the value as a list."""
+        if not isinstance(self.value, list):
+            raise self.error(f"expected a list, found {_kind(self.value)}")
+        return self.value
+
+    def text(self) -> str:
+        """Return the value as text that is not empty."""
+        if not isinstance(self.value, str) or not self.value.strip():
+            raise self.error(f"expected text, found {_kind(self.value)}")
+        return self.value
+
+    def one_of(self, choices: Iterable[str]) -> str:
+        """Return the value as one of the given words."""
+        names = list(choices)
+        value = self.text()
+        if value not in names:
+            raise self.error(f"'{value}' is not one of {', '.join(names)}", hint=nearest_hint(value, names))
+        return value
+
+    def truth(self) -> bool:
+        """Return the value as true or false."""
+        if not isinstance(self.value, bool):
+            raise self.error(f"expected true or false, found {_kind(self.value)}")
+        return self.value
+
+
+def read_yaml(file: Path) -> Node:
+    """Read a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML, or repeats a key.
+    """
+    import yaml
+
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(
+            "the configuration file does not exist",
+            where=str(file),
+            hint="`olistctl init` lays out a new project; `--config FILE` names another file",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration file cannot be read: {error}", where=str(file)) from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"not valid YAML: {error.problem}", where=f"{file}:{line}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not valid YAML: {error}", where=str(file)) from None
+    if root is None:
+        raise ConfigError("the file is empty", where=str(file))
+    return _build(file, "", root, yaml.SafeLoader(""))
+
+
+def nearest_hint(name: str, known: Iterable[str]) -> str:
+    """Return "did you mean …?" for the nearest known name, or the list of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"known names: {', '.join(names)}"
+
+
+def _build(file: Path, path: str, node: Any, loader: Any) -> Node:
+    line = node.start_mark.line + 1
+    if node.id == "mapping":
+        return Node(file, path, line, _build_mapping(file, path, node, loader))
+    if node.id == "sequence":
+        items = [_build(file, f"{path}[{i}]", item, loader) for i, item in enumerate(node.value)]
+        return Node(file, path, line, items)
+    try:
+        value = loader.construct_object(node)
+    except ValueError as error:
+        raise ConfigError(f"not a valid value: {error}", where=f"{file}:{line} ({path})") from None
+    return Node(file, path, line, value)
+
+
+def _build_mapping(file: Path, path: str, node: Any, loader: Any) -> dict[str, Node]:
+    result: dict[str, Node] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value)
+        key_path = f"{path}.{key}" if path else key
+        if key in result:
+            raise ConfigError(
+                f"the key '{key}' stands twice (first in line {result[key].line})",
+                where=f"{file}:{key_node.start_mark.line + 1} ({key_path})",
+                hint="keep one of the two",
+            )
+        child = _build(file, key_path, value_node, loader)
+        result[key] = Node(file, key_path, key_node.start_mark.line + 1, child.value)
+    return result
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return "nothing" if value is None else f"'{value}'"

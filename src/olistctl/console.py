@@ -1,0 +1,188 @@
+"""What the user sees: tables and JSON on stdout; progress, warnings and errors on stderr.
+
+Foreign text (paths, cell values, database messages) is never taken as markup, and its control characters
+are shown, not sent to the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from olistctl.errors import OlistctlError
+from olistctl.results import Finding, NoProgress, Progress, to_plain
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.progress import Progress as RichProgress
+
+# Meaning is carried by words; colour only repeats it.
+_STYLES = {
+    "ok": "green", "success": "green", "pass": "green", "loaded": "green",
+    "warnings": "yellow", "warn": "yellow", "warning": "yellow", "missing": "yellow", "bad records": "yellow",
+    "failed": "red", "fail": "red", "error": "red", "refused": "red",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Console:
+    """How one call talks to its user."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Print a table on stdout; numbers are aligned right, and a cell of known meaning is coloured."""
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        for index, name in enumerate(columns):
+            numeric = any(isinstance(row[index], (int, float)) for row in rows)
+            table.add_column(
+                name, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric or index == 0
+            )
+        for row in rows:
+            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in map(_cell, row)))
+        self._rich(sys.stdout).print(table)
+
+    def line(self, text: str) -> None:
+        """Print a line of the result on stdout."""
+        self._rich(sys.stdout).print(_printable(text), soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Print a remark on stderr, unless quiet."""
+        if not self.quiet:
+            self._rich(sys.stderr).print(_printable(text), soft_wrap=True)
+
+    def problems(self, findings: Sequence[Finding]) -> None:
+        """Print what makes the command fail on stderr, each with what to type next."""
+        for finding in findings:
+            self._problem("error", "red", finding)
+
+    def warnings(self, findings: Sequence[Finding]) -> None:
+        """Print warnings on stderr, each with what to type next."""
+        for finding in findings:
+            self._problem("warning", "yellow", finding)
+
+    def error(self, error: OlistctlError) -> None:
+        """Print an error: what happened, where, what to do next; with `--json` also on stdout."""
+        if self.as_json:
+            body = {"message": error.message, "where": error.where, "hint": error.hint}
+            self.json({"error": body, "exit_code": int(error.exit_code)})
+        self._problem("error", "red", Finding(error.message, error.where, error.hint))
+
+    def json(self, value: Any) -> None:
+        """Print a value as JSON on stdout."""
+        sys.stdout.write(json.dumps(to_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Give a progress display: bars in a terminal, a line a step elsewhere, nothing when quiet."""
+        if self.quiet:
+            yield NoProgress()
+            return
+        console = self._rich(sys.stderr)
+        if not console.is_terminal:
+            yield _Lines(console)
+            return
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        with Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description:<17}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[doing]}", markup=False, style="dim"),
+            console=console,
+        ) as bars:
+            yield _Bars(bars)
+
+    def _problem(self, word: str, style: str, finding: Finding) -> None:
+        from rich.text import Text
+
+        text = Text()
+        text.append(f"{word}: ", style=f"bold {style}")
+        text.append(_printable(f"{finding.where}: {finding.message}" if finding.where else finding.message))
+        if finding.hint:
+            text.append("\n  next: ", style="bold")
+            text.append(_printable(finding.hint))
+        self._rich(sys.stderr).print(text, soft_wrap=True)
+
+    def _rich(self, stream: IO[str]) -> RichConsole:
+        from rich.console import Console as RichConsole
+
+        return RichConsole(file=stream, markup=False, highlight=False, emoji=False)
+
+
+class _Lines:
+    """Progress for logs and pipes: one line when a step starts."""
+
+    def __init__(self, console: RichConsole) -> None:
+        self._console = console
+        self._label = ""
+
+    def start(self, label: str, total: float | None = None) -> None:
+        if label != self._label:
+            self._console.print(f"{label} …", soft_wrap=True)
+        self._label = label
+
+    def advance(self, amount: float = 1, doing: str | None = None) -> None:
+        return
+
+    def finish(self) -> None:
+        return
+
+
+class _Bars:
+    """Progress for terminals: one bar a step."""
+
+    def __init__(self, bars: RichProgress) -> None:
+        self._bars = bars
+        self._label = ""
+        self._task: Any = None
+
+    def start(self, label: str, total: float | None = None) -> None:
+        if label == self._label and self._task is not None:
+            self._bars.update(self._task, total=total)
+            return
+        self._label = label
+        self._task = self._bars.add_task(label, total=total, doing="")
+
+    def advance(self, amount: float = 1, doing: str | None = None) -> None:
+        self._bars.update(self._task, advance=amount)
+        if doing is not None:
+            self._bars.update(self._task, doing=_printable(doing))
+
+    def finish(self) -> None:
+        total = self._bars.tasks[self._task].total or 1
+        self._bars.update(self._task, total=total, completed=total, doing="")
+        self._task = None
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Show control characters and lone surrogates as escapes; line breaks stay."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "backslashreplace").decode()
+        for char in text
+    )

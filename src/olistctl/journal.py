@@ -1,0 +1,45 @@
+"""Runs that no published warehouse holds yet: a file each beside the warehouse.
+
+A run is written here when it starts and again when it fails, so that a run whose stage file was thrown away,
+or whose process was killed, still reaches `etl.pipeline_runs` with the next published file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from olistctl.ledger import LoggedError, PipelineRun
+
+
+def write_journal(folder: Path, run: PipelineRun) -> None:
+    """Keep a run beside the warehouse until a published file holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = vars(run) | {"errors": [vars(error) for error in run.errors]}
+    file = folder / f"{run.run_id}.json"
+    draft = file.with_suffix(".tmp")
+    draft.write_text(json.dumps(plain, default=str), encoding="utf-8")
+    draft.replace(file)
+
+
+def read_journal(folder: Path) -> tuple[PipelineRun, ...]:
+    """Return the runs that no published file holds yet; a file that cannot be read is passed over."""
+    runs = []
+    for file in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        try:
+            plain = json.loads(file.read_text(encoding="utf-8"))
+            errors = tuple(LoggedError(**(e | {"at": datetime.fromisoformat(e["at"])})) for e in plain.pop("errors"))
+            for key in ("started_at", "finished_at"):
+                plain[key] = datetime.fromisoformat(plain[key]) if plain[key] else None
+            runs.append(PipelineRun(**(plain | {"stages": tuple(plain["stages"]), "errors": errors})))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return tuple(runs)
+
+
+def forget_journal(folder: Path, run_ids: Iterable[str]) -> None:
+    """Remove the journal files of runs that a published file holds."""
+    for run_id in run_ids:
+        (folder / f"{run_id}.json").unlink(missing_ok=True)

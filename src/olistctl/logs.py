@@ -1,0 +1,47 @@
+"""The log file: `etl_pipeline.log` of the design, rotated, every line with its run id."""
+
+from __future__ import annotations
+
+import logging
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+_ROOT = "olistctl"
+_run_id = "-"
+
+
+def get_logger(name: str) -> logging.Logger:
+    """Return the logger of a module of this package."""
+    return logging.getLogger(name)
+
+
+def set_run_id(run_id: str) -> None:
+    """Put `run_id` on every line from here on."""
+    global _run_id
+    _run_id = run_id
+
+
+def open_log(file: Path, max_bytes: int, backups: int, level: int = logging.INFO) -> None:
+    """Write this package's log to `file`.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(file, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s - %(run_id)s - %(levelname)s - %(message)s"))
+    handler.addFilter(_add_run_id)
+    logger = logging.getLogger(_ROOT)
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+        old.close()
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+def _add_run_id(record: logging.LogRecord) -> bool:
+    record.run_id = _run_id
+    # A newline in a message would forge a line of the log.
+    record.msg = str(record.msg).replace("\n", "\\n")
+    return True

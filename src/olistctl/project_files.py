@@ -1,0 +1,52 @@
+"""The configuration and the dbt project that travel with the package."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from olistctl.errors import EnvironmentFault, UsageError
+
+_PARTS = ("config", "olist_dw_dbt")
+# What dbt and editors leave behind in a checkout is no part of the project.
+_LEFT_OUT = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__", ".user.yml", "*.duckdb*")
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """What `init` wrote."""
+
+    folder: Path
+    files: tuple[Path, ...]
+
+
+def template_root() -> Path:
+    """Return the folder that holds `config/` and `olist_dw_dbt/`: in the wheel, or in a checkout."""
+    packaged = Path(__file__).parent / "project"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2]
+
+
+def lay_out(folder: Path) -> LaidOut:
+    """Write configuration and dbt project into a folder.
+
+    Raises:
+        UsageError: the folder already holds one of them; nothing is overwritten.
+        EnvironmentFault: the folder cannot be written.
+    """
+    for part in _PARTS:
+        if (folder / part).exists():
+            raise UsageError(
+                f"'{part}' is already there, and nothing is overwritten",
+                where=str(folder / part),
+                hint="choose an empty folder: olistctl init FOLDER",
+            )
+    root = template_root()
+    try:
+        for part in _PARTS:
+            shutil.copytree(root / part, folder / part, ignore=_LEFT_OUT)
+        (folder / "data" / "source").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write: {error}", where=str(folder)) from None
+    files = sorted(path for part in _PARTS for path in (folder / part).rglob("*") if path.is_file())
+    return LaidOut(folder, tuple(path.relative_to(folder) for path in files))

@@ -1,0 +1,15 @@
+"""What is delivered: the contract of the nine sources and the files that feed them."""
+
+from olistctl.sources.contract import Column, Contract, ForeignKey, Rule, Source, load_contract
+from olistctl.sources.discovery import SourceFile, find_files
+
+__all__ = [
+    "Column",
+    "Contract",
+    "ForeignKey",
+    "Rule",
+    "Source",
+    "SourceFile",
+    "find_files",
+    "load_contract",
+]

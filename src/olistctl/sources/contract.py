@@ -1,0 +1,189 @@
+"""The contract of the sources: `config/sources.yml`, read and checked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from olistctl.config.strict_yaml import Node, nearest_hint, read_yaml
+
+TYPES = ("text", "zip", "integer", "money", "coordinate", "timestamp")
+SEVERITIES = ("error", "warning")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a source, in file order."""
+
+    name: str
+    type: str
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """Columns whose values must be found in another source."""
+
+    columns: tuple[str, ...]
+    references: str
+    to: tuple[str, ...]
+    severity: str = "error"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An SQL condition that every row should meet; NULL counts as met."""
+
+    name: str
+    condition: str
+    severity: str = "error"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One of the nine sources: the files that feed it and the table that they become."""
+
+    name: str
+    description: str
+    table: str
+    file: str
+    pattern: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of the columns in file order."""
+        return tuple(column.name for column in self.columns)
+
+    def owns(self, file_name: str) -> bool:
+        """Tell whether a file of this name feeds the source."""
+        return fnmatchcase(file_name, self.pattern)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The sources by name, in the order of the file."""
+
+    file: Path
+    sources: tuple[Source, ...]
+
+    def source(self, name: str) -> Source:
+        """Return a source by name."""
+        return next(source for source in self.sources if source.name == name)
+
+
+def load_contract(file: Path) -> Contract:
+    """Read the contract.
+
+    Raises:
+        ConfigError: a key, name or reference is wrong; the error names its place.
+    """
+    root = read_yaml(file)
+    top = root.mapping(known=["version", "sources"], required=["sources"])
+    nodes = top["sources"].mapping()
+    sources = [_source(name, node) for name, node in nodes.items()]
+    by_name = {source.name: source for source in sources}
+    tables: dict[str, str] = {}
+    for source in sources:
+        node = nodes[source.name]
+        if source.table in tables:
+            raise node.error(f"the table '{source.table}' is already fed by '{tables[source.table]}'")
+        tables[source.table] = source.name
+        _check_references(source, node, by_name)
+    return Contract(file, tuple(sources))
+
+
+def _source(name: str, node: Node) -> Source:
+    known = ["description", "table", "file", "pattern", "columns", "key", "foreign_keys", "rules"]
+    _identifier(name, node)
+    part = node.mapping(known=known, required=["table", "file", "columns"])
+    columns = tuple(_column(item) for item in part["columns"].items())
+    names = [column.name for column in columns]
+    for index, column in enumerate(names):
+        if column in names[:index]:
+            raise part["columns"].items()[index].error(f"the column '{column}' stands twice")
+    file = part["file"].text()
+    source = Source(
+        name=name,
+        description=part["description"].text() if "description" in part else "",
+        table=_identifier(part["table"].text(), part["table"]),
+        file=file,
+        pattern=part["pattern"].text() if "pattern" in part else file,
+        columns=columns,
+        key=_names(part.get("key"), names),
+        foreign_keys=tuple(_foreign_key(item, names) for item in _items(part.get("foreign_keys"))),
+        rules=tuple(_rule(item) for item in _items(part.get("rules"))),
+    )
+    _check_files(source, part)
+    return source
+
+
+def _check_files(source: Source, part: dict[str, Node]) -> None:
+    if "/" in source.pattern or "/" in source.file:
+        raise part["file"].error("a file name must not hold a folder", hint="set `source_dir` instead")
+    if not source.owns(source.file):
+        raise part["pattern"].error(f"the pattern does not match the base file '{source.file}'")
+
+
+def _column(node: Node) -> Column:
+    part = node.mapping(known=["name", "type", "required"], required=["name", "type"])
+    return Column(
+        name=_identifier(part["name"].text(), part["name"]),
+        type=part["type"].one_of(TYPES),
+        required=part["required"].truth() if "required" in part else False,
+    )
+
+
+def _foreign_key(node: Node, names: list[str]) -> ForeignKey:
+    known = ["columns", "references", "to", "severity"]
+    part = node.mapping(known=known, required=["columns", "references", "to"])
+    return ForeignKey(
+        columns=_names(part["columns"], names),
+        references=part["references"].text(),
+        to=tuple(item.text() for item in part["to"].items()),
+        severity=_severity(part),
+    )
+
+
+def _rule(node: Node) -> Rule:
+    part = node.mapping(known=["name", "condition", "severity"], required=["name", "condition"])
+    name = _identifier(part["name"].text(), part["name"])
+    return Rule(name, part["condition"].text(), _severity(part))
+
+
+def _severity(part: dict[str, Node]) -> str:
+    return part["severity"].one_of(SEVERITIES) if "severity" in part else "error"
+
+
+def _names(node: Node | None, known: list[str]) -> tuple[str, ...]:
+    return tuple(item.one_of(known) for item in _items(node))
+
+
+def _items(node: Node | None) -> list[Node]:
+    return [] if node is None else node.items()
+
+
+def _identifier(name: str, node: Node) -> str:
+    if not _IDENTIFIER.fullmatch(name):
+        raise node.error(f"'{name}' is not a plain lower-case name (letters, digits, underscore)")
+    return name
+
+
+def _check_references(source: Source, node: Node, by_name: dict[str, Source]) -> None:
+    for key in source.foreign_keys:
+        if key.references not in by_name:
+            hint = nearest_hint(key.references, by_name)
+            raise node.error(f"a foreign key names the unknown source '{key.references}'", hint=hint)
+        target = by_name[key.references].column_names
+        for column in key.to:
+            if column not in target:
+                hint = nearest_hint(column, target)
+                raise node.error(f"a foreign key names '{key.references}.{column}', which does not exist", hint=hint)
+        if len(key.to) != len(key.columns):
+            raise node.error("a foreign key needs as many columns on both sides")

@@ -1,0 +1,49 @@
+"""What olistctl asks of dbt, as data: pure functions that build dbt's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DbtJob:
+    """One dbt command and how its progress is called."""
+
+    label: str
+    arguments: tuple[str, ...]
+
+
+# Models and snapshots in the order of the graph. Tests are a stage of their own: a failing one is a warning
+# and must not skip the models below it, as `dbt build` with tests would.
+BUILD = DbtJob(
+    "Transforming",
+    ("build", "--resource-type", "seed", "--resource-type", "model", "--resource-type", "snapshot"),
+)
+# Only the snapshots; the staging views that they read stand in the warehouse.
+SNAPSHOT = DbtJob("Taking snapshots", ("snapshot",))
+# Unit tests are tests of the project, not of the data: `make test` runs them.
+TEST = DbtJob("Testing", ("test", "--exclude-resource-type", "unit_test"))
+
+
+def arguments_of(
+    job: DbtJob, *, project: Path, artifacts: Path, target: str, threads: int, select: Sequence[str] = ()
+) -> list[str]:
+    """Return the arguments of a dbt call that prints nothing and keeps its artifacts in `artifacts`."""
+    return [
+        *job.arguments,
+        *(["--select", *select] if select else []),
+        "--project-dir", str(project),
+        "--profiles-dir", str(project),
+        "--target", target,
+        "--threads", str(threads),
+        "--target-path", str(artifacts / "target"),
+        "--log-path", str(artifacts / "logs"),
+        "--log-level", "none",
+        "--log-level-file", "none",
+        "--no-print",
+        "--no-use-colors",
+        "--no-send-anonymous-usage-stats",
+        "--no-version-check",
+    ]  # fmt: skip

@@ -1,0 +1,31 @@
+"""Look at all files of a delivery, two at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from olistctl.reading import Inspection, inspect_file
+from olistctl.results import NoProgress, Progress
+from olistctl.sources import SourceFile
+
+# Hashing and reading leave the interpreter lock, counting does not: more than two gain nothing.
+_READERS = 2
+
+
+def inspect_all(files: Sequence[SourceFile], progress: Progress | None = None) -> tuple[Inspection, ...]:
+    """Inspect every file and return the results in the order of `files`."""
+    progress = progress or NoProgress()
+    progress.start("Reading", sum(_size(file) for file in files))
+    try:
+        with ThreadPoolExecutor(_READERS) as pool:
+            return tuple(pool.map(lambda file: inspect_file(file, progress.advance), files))
+    finally:
+        progress.finish()
+
+
+def _size(file: SourceFile) -> int:
+    try:
+        return file.path.stat().st_size if file.exists else 0
+    except OSError:
+        return 0

@@ -1,0 +1,100 @@
+"""Validate a delivery: load it into a scratch database by the loader's own code and check what came out."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from olistctl import ledger
+from olistctl.loading import FileLoad, load_files
+from olistctl.reading import Inspection
+from olistctl.results import NoProgress, Progress
+from olistctl.sources import Contract, find_files
+from olistctl.validation.checks import Check, null_counts, run_checks
+from olistctl.validation.inspecting import inspect_all
+from olistctl.warehouse import connect_scratch
+
+
+@dataclass(frozen=True)
+class ColumnNulls:
+    """How many fields of a column are empty."""
+
+    column: str
+    nulls: int
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """Everything that validation says of one file."""
+
+    inspection: Inspection
+    load: FileLoad
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """What is right and wrong with a delivery."""
+
+    source_dir: Path
+    files: tuple[FileReport, ...]
+    nulls: dict[str, tuple[ColumnNulls, ...]]
+    checks: tuple[Check, ...]
+
+    @property
+    def problems(self) -> int:
+        """The number of files and checks that are wrong; warnings do not count."""
+        return sum(not file.load.is_whole for file in self.files) + sum(check.is_error for check in self.checks)
+
+    @property
+    def warnings(self) -> int:
+        """The number of checks that fail only as a warning."""
+        return sum(check.failing > 0 and not check.is_error for check in self.checks)
+
+
+def validate(
+    contract: Contract,
+    source_dir: Path,
+    *,
+    max_bad_share: float,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> ValidationReport:
+    """Read every file whole and check it against the contract; nothing is written to a warehouse.
+
+    Raises:
+        ConfigError: the folder cannot be read, or a rule is no SQL condition.
+    """
+    progress = progress or NoProgress()
+    inspections = inspect_all(find_files(contract, source_dir), progress)
+    with (
+        tempfile.TemporaryDirectory(prefix="olistctl-") as folder,
+        connect_scratch(Path(folder), threads=threads) as connection,
+    ):
+        ledger.create(connection)
+        report = load_files(
+            connection,
+            contract,
+            inspections,
+            run_id="validate",
+            at=datetime(1970, 1, 1),
+            max_bad_share=max_bad_share,
+            fresh=True,
+            progress=progress,
+        )
+        present = {file.source for file in report.files if file.status == "loaded"}
+        absent = {source.name for source in contract.sources} - present
+        progress.start("Checking")
+        try:
+            checks = run_checks(connection, contract, absent)
+            nulls = {
+                source.name: tuple(ColumnNulls(*item) for item in null_counts(connection, source).items())
+                for source in contract.sources
+                if source.name in present
+            }
+        finally:
+            progress.finish()
+    by_file = {(file.source, file.file): file for file in report.files}
+    files = tuple(FileReport(found, by_file[found.source, found.file]) for found in inspections)
+    return ValidationReport(source_dir, files, nulls, checks)

@@ -1,0 +1,56 @@
+"""One writer at a time: a lock file beside the warehouse that names its holder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from olistctl.errors import BusyError, EnvironmentFault
+
+
+@contextmanager
+def writer_lock(state_dir: Path, command: str, wait_seconds: float = 0) -> Iterator[None]:
+    """Hold the warehouse for writing; the operating system frees it when the process dies.
+
+    Raises:
+        BusyError: another olistctl still holds it after `wait_seconds`.
+        EnvironmentFault: the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    holder = state_dir / "holder.json"
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(state_dir / "lock")
+        lock.acquire(timeout=wait_seconds)
+    except Timeout:
+        raise BusyError(
+            f"another olistctl is writing to the warehouse: {_describe(holder)}",
+            where=str(state_dir),
+            hint="wait for it to end, or let this command wait: --wait SECONDS",
+        ) from None
+    except OSError as error:
+        raise EnvironmentFault(f"cannot lock the warehouse: {error}", where=str(state_dir)) from None
+    try:
+        holder.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": _now()}))
+        yield
+    finally:
+        with suppress(OSError):
+            holder.unlink()
+        lock.release()
+
+
+def _describe(holder: Path) -> str:
+    try:
+        who = json.loads(holder.read_text())
+        return f"process {who['pid']} (`olistctl {who['command']}`) since {who['since']}"
+    except (OSError, ValueError, KeyError):
+        return "a process that has just started"
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

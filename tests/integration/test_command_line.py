@@ -1,0 +1,150 @@
+"""The command line as a user and a script meet it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Project, clean_environment, new_project
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ("run", "validate", "load", "transform", "snapshot", "test", "status", "init", "sample")
+HEAVY = ("dbt", "duckdb", "rich", "yaml", "filelock", "watchdog")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Project:
+    return new_project(tmp_path / "empty")
+
+
+def test_help_lists_every_command_and_each_has_its_own_help(empty: Project) -> None:
+    text = empty.ok("--help").stdout
+    shown = [line.split()[1] for line in text.splitlines() if line.startswith("│ ") and line[2].isalpha()]
+    assert shown == list(COMMANDS)
+    for command in COMMANDS:
+        own = empty.ok(command, "--help").stdout
+        assert "--json" in own, "the global options stand after the command too"
+
+
+def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
+    probe = f"import sys, olistctl.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version_is_the_packages(empty: Project) -> None:
+    from olistctl import __version__
+
+    assert empty.ok("--version").stdout.strip() == f"olistctl {__version__}"
+
+
+def test_unknown_command_and_option_leave_with_2_and_name_the_nearest(empty: Project) -> None:
+    wrong = empty.call("valdate")
+    assert wrong.returncode == 2
+    assert "validate" in wrong.stderr
+    wrong = empty.call("run", "--full-refesh")
+    assert wrong.returncode == 2
+    assert "--full-refresh" in wrong.stderr
+
+
+def test_a_wrong_setting_leaves_with_2_and_names_file_key_and_nearest_name(empty: Project) -> None:
+    config = empty.folder / "config" / "olistctl.yml"
+    config.write_text(config.read_text().replace("source_dir:", "source_dri:"))
+    done = empty.call("status")
+    assert done.returncode == 2
+    assert "olistctl.yml:" in done.stderr
+    assert "unknown key 'source_dri'" in done.stderr
+    assert "did you mean 'source_dir'?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_errors_are_json_too_when_asked(empty: Project) -> None:
+    done = empty.call("run", "--json", "--target", "prd")
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert error["message"] == "there is no target 'prd'"
+    assert error["hint"] == "did you mean 'prod'?"
+
+
+def test_without_a_configuration_the_error_names_init(tmp_path: Path) -> None:
+    done = Project(tmp_path).call("run")
+    assert done.returncode == 2
+    assert "olistctl init" in done.stderr
+
+
+def test_without_any_of_the_files_nothing_is_built(empty: Project) -> None:
+    done = empty.call("run")
+    assert done.returncode == 2
+    assert "none of the nine CSVs is there" in done.stderr
+    assert not empty.warehouse.exists()
+
+
+def test_where_a_setting_comes_from_is_told(empty: Project) -> None:
+    done = empty.ok("status", "--config-sources", "--json", OLISTCTL_LOAD_MAX_BAD_SHARE="0.2")
+    origins = {row["key"]: row for row in json.loads(done.stdout)}
+    assert origins["load.max_bad_share"]["value"] == 0.2
+    assert origins["load.max_bad_share"]["origin"] == "environment OLISTCTL_LOAD_MAX_BAD_SHARE"
+    assert "olistctl.yml:" in origins["warehouse"]["origin"]
+
+
+def test_init_overwrites_nothing(empty: Project) -> None:
+    done = empty.call("init", ".")
+    assert done.returncode == 2
+    assert "nothing is overwritten" in done.stderr
+
+
+def test_a_path_with_markup_is_shown_as_it_is(empty: Project) -> None:
+    done = empty.call("validate", "--source-dir", "[red]no[/red]")
+    assert done.returncode == 2
+    assert "[red]no[/red]" in done.stderr
+
+
+def test_an_unwritable_log_is_a_clear_error(empty: Project) -> None:
+    (empty.folder / "logs").write_text("a file where a folder should be")
+    done = empty.call("run")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_the_wheel_carries_configuration_and_dbt_project(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(tmp_path / "site")], check=True)
+    environment = clean_environment(PYTHONPATH=str(tmp_path / "site"), PYTHONSAFEPATH="1")
+    subprocess.run(
+        [sys.executable, "-m", "olistctl", "init", str(tmp_path / "new")], env=environment, check=True, cwd=tmp_path
+    )
+    subprocess.run(
+        [sys.executable, "-m", "olistctl", "sample", "--orders", "10", "--out", str(tmp_path / "sample")],
+        env=environment,
+        check=True,
+        cwd=tmp_path,
+    )
+    laid_out = tmp_path / "new"
+    for name in (
+        "config/olistctl.yml",
+        "config/sources.yml",
+        "olist_dw_dbt/dbt_project.yml",
+        "olist_dw_dbt/profiles.yml",
+    ):
+        assert (laid_out / name).read_bytes() == (ROOT / name).read_bytes()
+    checkout = {p.relative_to(ROOT) for p in (ROOT / "olist_dw_dbt" / "models").rglob("*") if p.is_file()}
+    assert {
+        p.relative_to(laid_out) for p in (laid_out / "olist_dw_dbt" / "models").rglob("*") if p.is_file()
+    } == checkout
+
+
+def test_the_readme_lists_every_command() -> None:
+    listed = [
+        line.split("`")[1] for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `olistctl")
+    ]
+    assert listed == [f"olistctl {command}" for command in COMMANDS]

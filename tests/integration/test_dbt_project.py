@@ -1,0 +1,108 @@
+"""The dbt project by itself: its unit tests, its descriptions, and the plain `dbt` command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Project, clean_environment
+
+# Every file that the design document lists.
+DESIGNED = {
+    "stg_orders",
+    "stg_customers",
+    "stg_order_items",
+    "stg_order_payments",
+    "stg_order_reviews",
+    "stg_products",
+    "stg_sellers",
+    "stg_geolocation",
+    "stg_category_translation",
+    "int_order_enriched",
+    "int_customer_metrics",
+    "int_seller_metrics",
+    "int_product_metrics",
+    "dim_customer",
+    "dim_product",
+    "dim_seller",
+    "dim_date",
+    "dim_geography",
+    "dim_category",
+    "fact_order_items",
+    "fact_orders",
+    "fact_payments",
+    "fact_reviews",
+    "mart_executive_dashboard",
+    "mart_customer_analytics",
+    "mart_cohort_analysis",
+    "mart_product_performance",
+    "mart_seller_scorecard",
+    "mart_delivery_metrics",
+    "mart_geographic_analysis",
+    "snapshot_dim_customer",
+    "snapshot_dim_product",
+    "snapshot_dim_seller",
+    "generate_surrogate_key",
+    "scd_type_2",
+    "custom_tests",
+    "assert_positive_order_amounts",
+    "assert_valid_date_ranges",
+    "assert_referential_integrity",
+}
+
+
+def dbt(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Call the plain dbt command in the project's folder, as `cd olist_dw_dbt && dbt …` does."""
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("dbt")), *arguments],
+        cwd=project.folder / "olist_dw_dbt",
+        env=clean_environment(DBT_SEND_ANONYMOUS_USAGE_STATS="false"),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def manifest(built: Project) -> dict[str, Any]:
+    file = built.folder / "data" / ".olist_dw" / "dbt" / "target" / "manifest.json"
+    loaded: dict[str, Any] = json.loads(file.read_text())
+    return loaded
+
+
+def test_plain_dbt_builds_everything_unit_tests_included(project: Project) -> None:
+    done = dbt(project, "build", "--warn-error-options", '{"error": ["Deprecations"]}')
+    assert done.returncode == 0, done.stdout[-3000:]
+    results = json.loads((project.folder / "olist_dw_dbt" / "target" / "run_results.json").read_text())["results"]
+    kinds = [result["unique_id"].split(".")[0] for result in results]
+    assert kinds.count("unit_test") >= 10
+    assert {"model", "snapshot", "test"} <= set(kinds)
+    assert {result["status"] for result in results} <= {"success", "pass"}
+
+
+def test_the_designs_files_are_all_there(built: Project) -> None:
+    files = {path.stem for path in (built.folder / "olist_dw_dbt").rglob("*.sql")}
+    assert files >= DESIGNED
+
+
+def test_every_model_and_column_is_described_and_every_key_tested(manifest: dict[str, Any], built: Project) -> None:
+    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+    for name, model in models.items():
+        assert len(model["description"]) > 20, name
+        if model["schema"] in ("core", "mart"):
+            assert model["config"]["contract"]["enforced"], name
+            own = [test for test in tests if test.get("attached_node") == model["unique_id"]]
+            kinds = {test["test_metadata"]["name"] for test in own}
+            assert any("unique" in kind for kind in kinds), f"{name} has no test of its key"
+        if model["config"]["materialized"] == "ephemeral":
+            continue
+        columns = {row[0] for row in built.query(f'describe "{model["schema"]}"."{name}"')}
+        described = {column for column, about in model["columns"].items() if about["description"]}
+        assert columns == described, name

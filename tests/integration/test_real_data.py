@@ -1,0 +1,82 @@
+"""Right on the real data: 20,000 real orders, to the cent. Skipped only where the data is absent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.integration.conftest import REAL_DATA, Project, new_project
+
+pytestmark = pytest.mark.skipif(not REAL_DATA.is_dir(), reason=f"the real subset is not at {REAL_DATA}")
+
+RAW_ROWS = {
+    "stg_customers": 20_000,
+    "stg_orders": 20_000,
+    "stg_order_items": 22_618,
+    "stg_order_payments": 20_873,
+    "stg_order_reviews": 19_986,
+    "stg_products": 11_318,
+    "stg_sellers": 2_096,
+    "stg_geolocation": 84_239,
+    "stg_category_translation": 71,
+}
+PRICE, FREIGHT, PAYMENTS = Decimal("2768685.99"), Decimal("451112.79"), Decimal("3249579.78")
+STATUSES = {
+    "delivered": 19_430,
+    "shipped": 215,
+    "canceled": 124,
+    "unavailable": 117,
+    "invoiced": 57,
+    "processing": 55,
+    "created": 2,
+}
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = new_project(tmp_path_factory.mktemp("real") / "project")
+    project.ok("run", "--full-refresh", "--source-dir", str(REAL_DATA))
+    return project
+
+
+def test_the_delivery_is_good(real: Project) -> None:
+    assert real.json("validate", "--source-dir", str(REAL_DATA))["problems"] == 0
+
+
+def test_raw_holds_every_row(real: Project) -> None:
+    assert {table: real.value(f"select count(*) from raw.{table}") for table in RAW_ROWS} == RAW_ROWS
+
+
+def test_money_in_core(real: Project) -> None:
+    assert real.query("select sum(price), sum(freight_value) from core.fact_order_items") == [(PRICE, FREIGHT)]
+    assert real.query("select sum(total_price), sum(total_freight) from core.fact_orders") == [(PRICE, FREIGHT)]
+    assert real.value("select sum(payment_value) from core.fact_payments") == PAYMENTS
+    assert real.value("select sum(total_payment) from core.fact_orders") == PAYMENTS
+
+
+@pytest.mark.parametrize(
+    ("mart", "expression", "total"),
+    [
+        ("mart_executive_dashboard", "sum(gmv)", PRICE + FREIGHT),
+        ("mart_executive_monthly", "sum(gmv)", PRICE + FREIGHT),
+        ("mart_executive_monthly", "sum(revenue)", PRICE),
+    ],
+)
+def test_money_in_the_marts(real: Project, mart: str, expression: str, total: Decimal) -> None:
+    assert real.value(f"select {expression} from mart.{mart}") == total
+
+
+def test_orders_by_status(real: Project) -> None:
+    assert dict(real.query("select order_status, count(*) from core.fact_orders group by all")) == STATUSES
+
+
+def test_no_join_multiplies_an_order(real: Project) -> None:
+    assert real.query("select count(*), count(distinct order_id) from core.fact_orders") == [(20_000, 20_000)]
+    assert real.value("select count(*) from core.fact_order_items") == 22_618
+    assert real.value("select count(*) from core.fact_reviews") == 19_986
+
+
+def test_all_dbt_tests_pass_or_are_baselines(real: Project) -> None:
+    ((status, warnings),) = real.query("select status, warnings from etl.pipeline_runs")
+    assert (status, warnings) == ("success", 0)
