@@ -185,6 +185,24 @@ def test_bad_records_are_counted_named_and_not_loaded(project: Project) -> None:
     assert "nothing was published" in strict.stderr
 
 
+@pytest.mark.parametrize("full_refresh", [[], ["--full-refresh"]])
+def test_a_changed_contract_reads_its_source_again_or_loses_nothing(project: Project, full_refresh: list[str]) -> None:
+    contract = project.folder / "config" / "sources.yml"
+    contract.write_text(contract.read_text().replace("name: price, type: money", "name: price, type: coordinate"))
+    report = project.json("load", *full_refresh)
+    loaded = {file["file"] for file in report["load"]["files"] if file["status"] == "loaded"}
+    assert "olist_order_items_dataset.csv" in loaded
+    assert full_refresh or loaded == {"olist_order_items_dataset.csv"}
+    assert project.value("select typeof(price) from raw.stg_order_items limit 1") == "DOUBLE"
+
+    contract.write_text(contract.read_text().replace("name: price, type: coordinate", "name: price, type: money"))
+    (project.source_dir / "olist_order_items_dataset.csv").unlink()
+    refused = project.call("load", *full_refresh)
+    assert refused.returncode == 1
+    assert "the contract of 'order_items' has changed" in refused.stderr
+    assert project.value("select count(*) from raw.stg_order_items") > ORDERS
+
+
 # --- when something goes wrong ---
 
 

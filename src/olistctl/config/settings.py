@@ -171,7 +171,8 @@ def load_settings(
     _from_environment(environ, found)
     for key, value in (overrides or {}).items():
         if value is not None:
-            found[key] = _checked(key, value, f"option --{key.replace('_', '-')}", Path.cwd())
+            option = "wait" if key == "lock.wait_seconds" else key.replace("_", "-")
+            found[key] = _checked(key, value, f"option --{option}", Path.cwd())
     _apply_target(target_sections, found)
     return _settings(file, found)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from olistctl import ledger
+from olistctl.errors import DataError
 from olistctl.reading import (
     BadCount,
     BadRecord,
@@ -18,6 +19,7 @@ from olistctl.reading import (
     create_raw_table,
     delete_file,
     parse_into,
+    raw_columns,
     table_of,
 )
 from olistctl.results import Finding, NoProgress, Progress
@@ -155,31 +157,59 @@ def _load_all(load: _Load, contract: Contract, inspections: Sequence[Inspection]
     known = {(file.source, file.file_name): file for file in ledger.loaded_files(load.connection)}
     results: list[FileLoad] = []
     for source in contract.sources:
-        _prepare_table(load, source, known)
         own = [inspection for inspection in inspections if inspection.source == source.name]
-        for inspection in own:
-            started = time.perf_counter()
-            result = _load_file(load, source, inspection, known.get((source.name, inspection.file)))
-            results.append(_timed(result, time.perf_counter() - started))
-            load.progress.advance(inspection.size_bytes, f"{inspection.file}")
-        seen = {inspection.file for inspection in own}
-        gone = [name for owner, name in known if owner == source.name and name not in seen]
-        results.extend(_remove_file(load, source, name) for name in sorted(gone))
+        results.extend(_load_source(load, source, own, known))
     ledger.record_audit(load.connection, [_audit(load, result, inspections) for result in results])
     return LoadReport(tuple(results))
 
 
-def _prepare_table(load: _Load, source: Source, known: dict[tuple[str, str], ledger.LoadedFile]) -> None:
-    """Make the table; one that is not of today's contract is made anew, and its files count as unknown."""
+_Known = dict[tuple[str, str], ledger.LoadedFile]
+
+
+def _load_source(load: _Load, source: Source, own: Sequence[Inspection], known: _Known) -> list[FileLoad]:
+    outdated = _prepare_table(load, source, known)
+    results = []
+    for inspection in own:
+        started = time.perf_counter()
+        result = _load_file(load, source, inspection, known.get((source.name, inspection.file)))
+        if inspection.file in outdated and result.status != LOADED:
+            raise DataError(
+                f"the contract of '{source.name}' has changed, so its rows must be read again, but: {result.reason}",
+                where=inspection.file,
+                hint="deliver the file as the new contract says, or take the change of config/sources.yml back",
+            )
+        results.append(replace(result, seconds=round(time.perf_counter() - started, 3)))
+        load.progress.advance(inspection.size_bytes, inspection.file)
+    seen = {inspection.file for inspection in own}
+    gone = [name for owner, name in known if owner == source.name and name not in seen]
+    return results + [_remove_file(load, source, name) for name in sorted(gone)]
+
+
+def _prepare_table(load: _Load, source: Source, known: _Known) -> set[str]:
+    """Make the table; return the files whose loaded rows are not of today's contract and count as unknown."""
     create_raw_table(load.connection, source)
-    columns = load.connection.execute(f"describe {table_of(source)}").fetchall()
-    if [row[0] for row in columns[: len(source.columns)]] == list(source.column_names):
-        return
+    if _held_columns(load, source) in (raw_columns(source), {}):
+        return set()
     load.connection.execute(f"drop table {table_of(source)}")
     create_raw_table(load.connection, source)
-    for owner, name in [key for key in known if key[0] == source.name]:
-        ledger.forget_loaded(load.connection, owner, name)
-        del known[owner, name]
+    outdated = {name for owner, name in known if owner == source.name}
+    for name in outdated:
+        ledger.forget_loaded(load.connection, source.name, name)
+        del known[source.name, name]
+    return outdated
+
+
+def _held_columns(load: _Load, source: Source) -> dict[str, str]:
+    """Return the columns of the table that holds the earlier rows; none where there is no such table."""
+    rows = load.connection.execute(
+        """
+        select column_name, data_type from duckdb_columns()
+        where database_name = if($live, 'live', current_database()) and schema_name = 'raw' and table_name = $table
+        order by column_index
+        """,
+        {"live": load.fresh and load.has_live, "table": source.table},
+    ).fetchall()
+    return dict(rows)
 
 
 def _load_file(load: _Load, source: Source, inspection: Inspection, before: ledger.LoadedFile | None) -> FileLoad:
@@ -215,6 +245,8 @@ def _parse(load: _Load, source: Source, inspection: Inspection, before: ledger.L
     )
     if parsed.refusal:
         connection.execute(f"insert into {table_of(source)} from earlier")
+    connection.execute("drop table earlier")
+    if parsed.refusal:
         kept = _keep(
             load,
             source,
@@ -270,10 +302,6 @@ def _remove_file(load: _Load, source: Source, file_name: str) -> FileLoad:
 
 def _with_bad(result: FileLoad, parsed: ParsedFile) -> FileLoad:
     return replace(result, bad=parsed.bad, bad_counts=parsed.bad_counts, examples=parsed.examples)
-
-
-def _timed(result: FileLoad, seconds: float) -> FileLoad:
-    return replace(result, seconds=round(seconds, 3))
 
 
 def _loaded_file(load: _Load, source: Source, inspection: Inspection, parsed: ParsedFile) -> ledger.LoadedFile:

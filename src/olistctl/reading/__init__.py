@@ -9,6 +9,7 @@ from olistctl.reading.parsing import (
     create_raw_table,
     delete_file,
     parse_into,
+    raw_columns,
     table_of,
 )
 
@@ -22,5 +23,6 @@ __all__ = [
     "delete_file",
     "inspect_file",
     "parse_into",
+    "raw_columns",
     "table_of",
 ]
