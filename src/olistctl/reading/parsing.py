@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from olistctl.reading.inspection import Inspection
-from olistctl.reading.records import RecordPlace, places_of
+from olistctl.reading.records import match_offsets, places_of
 from olistctl.sources import Column, Source
 from olistctl.warehouse import quote
 
@@ -40,7 +40,7 @@ _SHAPES = {
     "integer": "-?[0-9]{1,9}",
     "money": "-?[0-9]{1,10}([.][0-9]{1,2})?",
     "coordinate": "-?[0-9]{1,3}([.][0-9]+)?",
-    "timestamp": "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}",
+    "timestamp": "[1-9][0-9]{3}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]",
 }
 _EXPECTED = {
     "zip": "five digits, leading zeros kept",
@@ -58,7 +58,7 @@ METADATA_COLUMNS = {
 # No sniffing, no tolerance: each of those would hide broken records. A record longer than this ends the read.
 _READ_CSV = """
     read_csv($path, columns = $columns, header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
-             strict_mode = true, max_line_size = 16000000, store_rejects = true,
+             strict_mode = true, hive_partitioning = false, max_line_size = 16000000, store_rejects = true,
              rejects_table = 'csv_rejects', rejects_scan = 'csv_rejects_scan')
 """
 _EXAMPLES = 100  # bad records told in detail; all are counted
@@ -192,7 +192,7 @@ def _parse_once(reading: _Reading) -> ParsedFile | None:
     reading.execute(_insert(reading, text), reading.csv_parameters | reading.metadata_parameters)
     loaded = _count_loaded(reading)
     rejects = _take_rejects(reading)
-    if loaded == reading.inspection.records and not rejects:
+    if loaded == reading.inspection.records and not rejects and not reading.inspection.scan.surplus_fields:
         return ParsedFile(reading.source.name, reading.inspection.file, loaded, loaded)
     delete_file(reading.connection, reading.source, reading.inspection.file)
     return None
@@ -205,14 +205,14 @@ def _parse_with_reasons(reading: _Reading, max_bad_share: float) -> ParsedFile:
     reading.execute(f"create or replace temp table csv_text as {text}", reading.csv_parameters)
     try:
         rejects = _take_rejects(reading)
-        places = places_of(reading.inspection.path, (), rejects)
+        places = match_offsets(reading.inspection.path, rejects)
         (rows,) = reading.execute("select count(*) from csv_text")[0]
         if len(places) != len(rejects) or rows + len(rejects) != records:
             message = f"it has {records:,} records, but the CSV reader sees {rows + len(rejects):,}: check its quotes"
             return _refused(reading, "count_mismatch", message)
-        _number_records(reading, places)
-        faults = [_Fault(place.number, *rejects[place.offset]) for place in places] + _bad_values(reading)
-        return _part(reading, faults, max_bad_share)
+        _number_records(reading, sorted(place.number for place in places.values()))
+        faults = [_Fault(places[offset].number, *reject) for offset, reject in rejects.items()]
+        return _part(reading, faults + _surplus_fields(reading) + _bad_values(reading), max_bad_share)
     finally:
         reading.execute("drop table if exists csv_text")
 
@@ -241,7 +241,7 @@ def _part(reading: _Reading, faults: list[_Fault], max_bad_share: float) -> Pars
         bad_counts=tuple(BadCount(kind, column, n) for (kind, column), n in counts.most_common()),
         examples=_examples(reading, faults),
     )
-    if bad > max_bad_share * records:
+    if records and bad / records > max_bad_share:
         share = f"{bad:,} of {records:,} records are bad ({bad / records:.1%})"
         message = f"{share}, and at most {max_bad_share:.1%} may be (`load.max_bad_share`)"
         return replace(known, refusal=message, refusal_type="too_many_bad_records")
@@ -269,8 +269,8 @@ def _insert(reading: _Reading, records: str) -> str:
     good = " and ".join(_is_good(column) for column in columns)
     line, join = "_record + 1", ""
     if reading.inspection.scan.line_shifts:
-        line = "_record + 1 + coalesce(shift, 0)"
-        join = "asof left join line_shifts on _record >= first"
+        line = "_record + 1 + coalesce(_shift, 0)"
+        join = "asof left join line_shifts on _record >= _first"
     return f"""
         insert into {table_of(reading.source)}
         select {typed}, $file, {line}, $loaded_at, $run_id
@@ -293,16 +293,16 @@ def _line_shifts(reading: _Reading) -> Iterator[None]:
             reading.execute("drop table line_shifts")
 
 
-def _number_records(reading: _Reading, rejected: list[RecordPlace]) -> None:
+def _number_records(reading: _Reading, rejected: list[int]) -> None:
     """Make the view `csv_records`: the rows of `csv_text` with their record number in the file."""
-    # The i-th rejected record (from 0) has number - i rows before it or at its place.
-    shifts = [(place.number - i, i + 1) for i, place in enumerate(rejected)]
+    # The i-th rejected record (from 0) shifts the rows from number - i on; of neighbours only the last one counts.
+    shifts = list({number - i: i + 1 for i, number in enumerate(rejected)}.items())
     _create_shifts(reading, "row_shifts", shifts)
     reading.execute(
         """
         create or replace temp view csv_records as
-        select * exclude (first, shift, _row), _row + coalesce(shift, 0) as _record
-        from csv_text asof left join row_shifts on _row >= first
+        select * exclude (_first, _shift), _row + coalesce(_shift, 0) as _record
+        from csv_text asof left join row_shifts on _row >= _first
         """
     )
 
@@ -310,7 +310,7 @@ def _number_records(reading: _Reading, rejected: list[RecordPlace]) -> None:
 def _create_shifts(reading: _Reading, name: str, shifts: list[tuple[int, int]]) -> None:
     reading.execute(
         f"create or replace temp table {name} as "
-        "select unnest($first::bigint[]) as first, unnest($shift::bigint[]) as shift",
+        "select unnest($first::bigint[]) as _first, unnest($shift::bigint[]) as _shift",
         {"first": [first for first, _ in shifts], "shift": [shift for _, shift in shifts]},
     )
 
@@ -326,6 +326,19 @@ def _take_rejects(reading: _Reading) -> dict[int, tuple[str | None, str, str]]:
     for offset, column, kind, message in rows:
         rejects.setdefault(offset, (column, str(kind).lower().replace(" ", "_"), str(message).splitlines()[0]))
     return rejects
+
+
+def _surplus_fields(reading: _Reading) -> list[_Fault]:
+    """Take the records with an empty field too many out of `csv_records`; DuckDB lets them pass."""
+    numbers = reading.inspection.scan.surplus_fields
+    if not numbers:
+        return []
+    reading.execute(
+        "delete from csv_text where _row in "
+        "(select _row from csv_records where _record in (select unnest($numbers::bigint[])))",
+        {"numbers": numbers},
+    )
+    return [_Fault(number, None, "too_many_columns", "an empty field too many") for number in numbers]
 
 
 def _bad_values(reading: _Reading) -> list[_Fault]:

@@ -5,11 +5,14 @@ It knows nothing of DuckDB, so that its count can prove that the loader lost not
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 UTF8_BOM = b"\xef\xbb\xbf"
+_BLANK = (b"\n", b"\r\n")
+_TRAILING_COMMA = (b",\n", b",\r\n", b",")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class RecordScan:
     blank_lines: int = 0
     # (number of the first record that stands `shift` lines further down than record number + header)
     line_shifts: list[tuple[int, int]] = field(default_factory=list)
+    # numbers of records with an empty field too many, which DuckDB passes without a word
+    surplus_fields: list[int] = field(default_factory=list)
     crlf_ends: int = 0
     lf_ends: int = 0
     open_quote_line: int | None = None
@@ -66,7 +71,7 @@ def scan_records(file: Path, on_bytes: Callable[[int], None] | None = None) -> R
         if not scan.header_lines:
             scan.header = raw
             scan.header_lines = raw.count(b"\n") or 1
-        elif raw in (b"\n", b"\r\n"):
+        elif raw in _BLANK:
             scan.blank_lines += 1
             continue
         else:
@@ -74,30 +79,64 @@ def scan_records(file: Path, on_bytes: Callable[[int], None] | None = None) -> R
             if line - scan.records - 1 != shift:
                 shift = line - scan.records - 1
                 scan.line_shifts.append((scan.records, shift))
-        if scan.bad_utf8_line is None and not raw.isascii() and not _is_utf8(raw):
-            scan.bad_utf8_line = line
-        if raw.endswith(b"\r\n"):
-            scan.crlf_ends += 1
-        elif raw.endswith(b"\n"):
-            scan.lf_ends += 1
-        else:
-            scan.ends_in_newline = False
+            if raw.endswith(_TRAILING_COMMA) and _fields(raw) > _fields(scan.header):
+                scan.surplus_fields.append(scan.records)
+        _note_bytes(scan, raw, line)
     if on_bytes and since_told:
         on_bytes(since_told)
     return scan
 
 
-def places_of(file: Path, numbers: Collection[int], offsets: Collection[int] = ()) -> list[RecordPlace]:
-    """Return the places of the records with these numbers, or starting at these byte offsets, in file order."""
-    found: list[RecordPlace] = []
+def _note_bytes(scan: RecordScan, raw: bytes, line: int) -> None:
+    if scan.bad_utf8_line is None and not raw.isascii() and not _is_utf8(raw):
+        scan.bad_utf8_line = line
+    if raw.endswith(b"\r\n"):
+        scan.crlf_ends += 1
+    elif raw.endswith(b"\n"):
+        scan.lf_ends += 1
+    else:
+        scan.ends_in_newline = False
+
+
+def places_of(file: Path, numbers: Collection[int]) -> list[RecordPlace]:
+    """Return the places of the records with these numbers, in file order."""
+    return [place for place in _places(file) if place.number in numbers]
+
+
+def match_offsets(file: Path, offsets: Collection[int]) -> dict[int, RecordPlace]:
+    """Return the records that DuckDB means by these byte offsets; an offset inside a record matches none.
+
+    After a CRLF or blank lines DuckDB's offset of a record is that of a line end before it.
+    """
+    found: dict[int, RecordPlace] = {}
+    waiting = sorted(offsets, reverse=True)
+    end_before = 0
+    for place in _places(file):
+        while waiting and waiting[-1] <= place.offset:
+            offset = waiting.pop()
+            if offset >= end_before - 1:
+                found[offset] = place
+        if not waiting:
+            break
+        end_before = place.offset + len(place.raw)
+    return found
+
+
+def _places(file: Path) -> Iterator[RecordPlace]:
+    """Give the place of every record; the header has the number 0."""
     number = -1
     for line, raw, offset in _raw_records(file, RecordScan()):
-        if number >= 0 and raw in (b"\n", b"\r\n"):
+        if number >= 0 and raw in _BLANK:
             continue
         number += 1
-        if number in numbers or offset in offsets:
-            found.append(RecordPlace(number, line, offset, raw))
-    return found
+        yield RecordPlace(number, line, offset, raw)
+
+
+def _fields(raw: bytes) -> int:
+    try:
+        return len(next(csv.reader([raw.decode("utf-8", errors="replace")]), []))
+    except csv.Error:
+        return 0
 
 
 def _is_utf8(raw: bytes) -> bool:
