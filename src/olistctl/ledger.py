@@ -32,6 +32,7 @@ _TABLES = {
         size_bytes BIGINT NOT NULL,
         modified_at TIMESTAMP NOT NULL,
         sha256 VARCHAR NOT NULL,
+        contract_sha256 VARCHAR NOT NULL,
         records BIGINT NOT NULL,
         rows_loaded BIGINT NOT NULL,
         records_bad BIGINT NOT NULL,
@@ -78,6 +79,7 @@ class LoadedFile:
     size_bytes: int
     modified_at: datetime
     sha256: str
+    contract_sha256: str
     records: int
     rows_loaded: int
     records_bad: int

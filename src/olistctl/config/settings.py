@@ -17,9 +17,11 @@ from olistctl.config.strict_yaml import Node, nearest_hint, read_yaml
 from olistctl.errors import ConfigError
 
 DEFAULT_CONFIG = Path("config/olistctl.yml")
-# Named like a schema of the warehouse, the file would make every `raw.…` ambiguous for DuckDB.
+# A database has its file's name: like a schema's, it would make every `raw.…` ambiguous for DuckDB, and the
+# published file is attached as `live`.
 RESERVED_WAREHOUSE_NAMES = frozenset(
     {
+        "live",
         "raw",
         "staging",
         "intermediate",
@@ -189,10 +191,8 @@ def _from_file(file: Path, found: _Found) -> dict[str, dict[str, Node]]:
     sections = {key.split(".")[0] for key in KEYS if "." in key}
     plain = {key for key in KEYS if "." not in key}
     root = read_yaml(file).mapping(known=plain | sections | {"version", "targets"})
-    if "version" in root and root["version"].value != 1:
-        raise root["version"].error(
-            f"version {root['version'].value} is not known", hint="this olistctl reads version 1"
-        )
+    if "version" in root:
+        root["version"].check_version()
     for name in plain & root.keys():
         found[name] = _from_node(name, root[name])
     for section in sections & root.keys():
@@ -231,17 +231,17 @@ def _from_environment(environ: Mapping[str, str], found: _Found) -> None:
 
 
 def _from_node(key: str, node: Node) -> tuple[Any, str]:
-    return _checked(key, node.value, node.where, node.file.parent)
+    return _checked(key, node.scalar(), node.where, node.file.parent)
 
 
 def _checked(key: str, value: Any, origin: str, base: Path) -> tuple[Any, str]:
     spec = ALL_KEYS[key]
     try:
         checked = spec.check(str(value) if isinstance(value, Path) else value)
-    except ValueError as error:
+        if spec.is_path:
+            checked = Path(os.path.normpath(base / Path(checked).expanduser()))
+    except (ValueError, RuntimeError) as error:  # RuntimeError: a home folder that nobody has
         raise ConfigError(f"{key}: {error}, found {value!r}", where=origin) from None
-    if spec.is_path:
-        checked = Path(os.path.normpath(base / Path(checked).expanduser()))
     return checked, origin
 
 
@@ -249,7 +249,7 @@ def _settings(file: Path, found: _Found) -> Settings:
     warehouse, origin = found["warehouse"]
     if warehouse.stem.lower() in RESERVED_WAREHOUSE_NAMES:
         raise ConfigError(
-            f"a warehouse file must not be named like its schema '{warehouse.stem}'",
+            f"a warehouse file must not be named like the schema or database '{warehouse.stem}'",
             where=origin,
             hint="call it olist_dw.duckdb, say",
         )

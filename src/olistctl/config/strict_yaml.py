@@ -10,6 +10,9 @@ from typing import Any
 
 from olistctl.errors import ConfigError
 
+# The version of the configuration's and the contract's format.
+FORMAT_VERSION = 1
+
 
 @dataclass(frozen=True)
 class Node:
@@ -63,6 +66,17 @@ class Node:
             raise self.error(f"'{value}' is not one of {', '.join(names)}", hint=nearest_hint(value, names))
         return value
 
+    def scalar(self) -> Any:
+        """Return the value, which must be a single one."""
+        if isinstance(self.value, (dict, list)):
+            raise self.error(f"expected a single value, found {_kind(self.value)}")
+        return self.value
+
+    def check_version(self) -> None:
+        """Check that the value is the version of the format that this olistctl reads."""
+        if isinstance(self.value, bool) or self.scalar() != FORMAT_VERSION:
+            raise self.error(f"version {self.value} is not known", hint=f"this olistctl reads version {FORMAT_VERSION}")
+
     def truth(self) -> bool:
         """Return the value as true or false."""
         if not isinstance(self.value, bool):
@@ -90,14 +104,16 @@ def read_yaml(file: Path) -> Node:
         raise ConfigError(f"the configuration file cannot be read: {error}", where=str(file)) from None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is None:
+            raise ConfigError("the file is empty", where=str(file))
+        return _build(file, "", root, yaml.SafeLoader(""))
+    except RecursionError:
+        raise ConfigError("it is nested without end", where=str(file)) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"not valid YAML: {error.problem}", where=f"{file}:{line}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"not valid YAML: {error}", where=str(file)) from None
-    if root is None:
-        raise ConfigError("the file is empty", where=str(file))
-    return _build(file, "", root, yaml.SafeLoader(""))
 
 
 def nearest_hint(name: str, known: Iterable[str]) -> str:
@@ -108,6 +124,8 @@ def nearest_hint(name: str, known: Iterable[str]) -> str:
 
 
 def _build(file: Path, path: str, node: Any, loader: Any) -> Node:
+    import yaml
+
     line = node.start_mark.line + 1
     if node.id == "mapping":
         return Node(file, path, line, _build_mapping(file, path, node, loader))
@@ -116,8 +134,8 @@ def _build(file: Path, path: str, node: Any, loader: Any) -> Node:
         return Node(file, path, line, items)
     try:
         value = loader.construct_object(node)
-    except ValueError as error:
-        raise ConfigError(f"not a valid value: {error}", where=f"{file}:{line} ({path})") from None
+    except (ValueError, LookupError, yaml.YAMLError) as error:
+        raise ConfigError(f"not a valid value: {str(error).splitlines()[0]}", where=f"{file}:{line} ({path})") from None
     return Node(file, path, line, value)
 
 

@@ -19,7 +19,6 @@ from olistctl.reading import (
     create_raw_table,
     delete_file,
     parse_into,
-    raw_columns,
     table_of,
 )
 from olistctl.results import Finding, NoProgress, Progress
@@ -187,29 +186,17 @@ def _load_source(load: _Load, source: Source, own: Sequence[Inspection], known: 
 
 def _prepare_table(load: _Load, source: Source, known: _Known) -> set[str]:
     """Make the table; return the files whose loaded rows are not of today's contract and count as unknown."""
-    create_raw_table(load.connection, source)
-    if _held_columns(load, source) in (raw_columns(source), {}):
+    own = {name: file for (owner, name), file in known.items() if owner == source.name}
+    outdated = any(file.contract_sha256 != source.fingerprint for file in own.values())
+    if own and not outdated and not load.fresh:
         return set()
-    load.connection.execute(f"drop table {table_of(source)}")
     create_raw_table(load.connection, source)
-    outdated = {name for owner, name in known if owner == source.name}
-    for name in outdated:
+    if not outdated:
+        return set()
+    for name in own:
         ledger.forget_loaded(load.connection, source.name, name)
         del known[source.name, name]
-    return outdated
-
-
-def _held_columns(load: _Load, source: Source) -> dict[str, str]:
-    """Return the columns of the table that holds the earlier rows; none where there is no such table."""
-    rows = load.connection.execute(
-        """
-        select column_name, data_type from duckdb_columns()
-        where database_name = if($live, 'live', current_database()) and schema_name = 'raw' and table_name = $table
-        order by column_index
-        """,
-        {"live": load.fresh and load.has_live, "table": source.table},
-    ).fetchall()
-    return dict(rows)
+    return set(own)
 
 
 def _load_file(load: _Load, source: Source, inspection: Inspection, before: ledger.LoadedFile | None) -> FileLoad:
@@ -312,6 +299,7 @@ def _loaded_file(load: _Load, source: Source, inspection: Inspection, parsed: Pa
         inspection.size_bytes,
         inspection.modified_at,
         inspection.sha256,
+        source.fingerprint,
         parsed.records,
         parsed.loaded,
         parsed.bad,

@@ -9,7 +9,6 @@ from olistctl.reading.parsing import (
     create_raw_table,
     delete_file,
     parse_into,
-    raw_columns,
     table_of,
 )
 
@@ -23,6 +22,5 @@ __all__ = [
     "delete_file",
     "inspect_file",
     "parse_into",
-    "raw_columns",
     "table_of",
 ]

@@ -83,7 +83,7 @@ def inspect_file(file: SourceFile, on_bytes: Callable[[int], None] | None = None
     base = Inspection(file.source.name, file.name, file.path, exists=file.exists)
     if not file.exists:
         return base
-    if not _is_text(file.name):
+    if not _is_text(file.path.name):
         return _refused(base, "file_name", "its name is not UTF-8", hint="rename it")
     try:
         status = file.path.stat()
@@ -120,9 +120,9 @@ def _inspect_regular(
 
 def _judge(known: Inspection, source: Source, scan: RecordScan) -> Inspection:
     """Add what the scan says, and refuse what would be read wrongly."""
-    header_text = scan.header.removeprefix(UTF8_BOM).decode("utf-8", errors="replace")
+    header_text = scan.header.removeprefix(UTF8_BOM).decode("utf-8", errors="replace").rstrip("\r\n")
     delimiter = _delimiter(header_text)
-    header = tuple(next(csv.reader([header_text.rstrip("\r\n")], delimiter=delimiter), []))
+    header = _fields(header_text, delimiter)
     result = replace(
         known,
         encoding="UTF-8" if scan.bad_utf8_line is None else f"not UTF-8 (line {scan.bad_utf8_line})",
@@ -135,7 +135,7 @@ def _judge(known: Inspection, source: Source, scan: RecordScan) -> Inspection:
     )
     if scan.nul_line is not None:
         return _refused(result, "nul_bytes", f"line {scan.nul_line} holds a NUL byte", hint="deliver it again")
-    if header_text.count("\r") > 1:
+    if "\r" in header_text:
         return _refused(result, "line_ends", "its lines end in a bare CR", hint="save it with LF or CRLF line ends")
     if delimiter != ",":
         name = _DELIMITERS[delimiter]
@@ -164,7 +164,7 @@ def _header_problem(found: tuple[str, ...], expected: tuple[str, ...]) -> str | 
     twice = sorted({name for name in found if name and found.count(name) > 1})
     unnamed = [str(number) for number, name in enumerate(found, 1) if not name.strip() or "Unnamed" in name]
     for name in list(missing):
-        near = difflib.get_close_matches(name, extra, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(name, extra, n=1, cutoff=0.5)
         if near:
             problems.append(f"column '{name}' is called '{near[0]}'")
             missing.remove(name)
@@ -179,6 +179,13 @@ def _header_problem(found: tuple[str, ...], expected: tuple[str, ...]) -> str | 
         if names:
             problems.append(f"{label}: {', '.join(names)}")
     return "; ".join(problems) or "the columns stand in another order"
+
+
+def _fields(header: str, delimiter: str) -> tuple[str, ...]:
+    try:
+        return tuple(next(csv.reader([header], delimiter=delimiter), []))
+    except csv.Error:  # a line without end, or a bare CR: no header, whatever else it is
+        return ()
 
 
 def _is_text(name: str) -> bool:

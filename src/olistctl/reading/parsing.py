@@ -25,7 +25,6 @@ from olistctl.warehouse import quote
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Spelt as DuckDB's catalog spells them.
 SQL_TYPES = {
     "text": "VARCHAR",
     "zip": "VARCHAR",
@@ -133,15 +132,11 @@ class _Reading:
 
 
 def create_raw_table(connection: DuckDBPyConnection, source: Source) -> None:
-    """Create the empty table of a source, if it is not there."""
-    body = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in raw_columns(source).items())
+    """Create the empty table of a source, in place of one that is there."""
+    columns = {column.name: SQL_TYPES[column.type] for column in source.columns} | METADATA_COLUMNS
+    body = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns.items())
     connection.execute("create schema if not exists raw")
-    connection.execute(f"create table if not exists {table_of(source)} ({body})")
-
-
-def raw_columns(source: Source) -> dict[str, str]:
-    """Return the columns of a source's table in `raw` with their SQL types, in order."""
-    return {column.name: SQL_TYPES[column.type] for column in source.columns} | METADATA_COLUMNS
+    connection.execute(f"create or replace table {table_of(source)} ({body})")
 
 
 def table_of(source: Source) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -61,6 +62,11 @@ class Source:
         """The names of the columns in file order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what decides how a file becomes rows: the columns with their types."""
+        return hashlib.sha256(repr(self.columns).encode()).hexdigest()
+
     def owns(self, file_name: str) -> bool:
         """Tell whether a file of this name feeds the source."""
         return fnmatchcase(file_name, self.pattern)
@@ -86,7 +92,11 @@ def load_contract(file: Path) -> Contract:
     """
     root = read_yaml(file)
     top = root.mapping(known=["version", "sources"], required=["sources"])
+    if "version" in top:
+        top["version"].check_version()
     nodes = top["sources"].mapping()
+    if not nodes:
+        raise top["sources"].error("there are no sources")
     sources = [_source(name, node) for name, node in nodes.items()]
     by_name = {source.name: source for source in sources}
     tables: dict[str, str] = {}
@@ -96,6 +106,7 @@ def load_contract(file: Path) -> Contract:
             raise node.error(f"the table '{source.table}' is already fed by '{tables[source.table]}'")
         tables[source.table] = source.name
         _check_references(source, node, by_name)
+        _check_ownership(source, node, sources)
     return Contract(file, tuple(sources))
 
 
@@ -104,6 +115,8 @@ def _source(name: str, node: Node) -> Source:
     _identifier(name, node)
     part = node.mapping(known=known, required=["table", "file", "columns"])
     columns = tuple(_column(item) for item in part["columns"].items())
+    if not columns:
+        raise part["columns"].error("a source needs columns")
     names = [column.name for column in columns]
     for index, column in enumerate(names):
         if column in names[:index]:
@@ -128,7 +141,7 @@ def _check_files(source: Source, part: dict[str, Node]) -> None:
     if "/" in source.pattern or "/" in source.file:
         raise part["file"].error("a file name must not hold a folder", hint="set `source_dir` instead")
     if not source.owns(source.file):
-        raise part["pattern"].error(f"the pattern does not match the base file '{source.file}'")
+        raise part.get("pattern", part["file"]).error(f"the pattern does not match the base file '{source.file}'")
 
 
 def _column(node: Node) -> Column:
@@ -185,5 +198,11 @@ def _check_references(source: Source, node: Node, by_name: dict[str, Source]) ->
             if column not in target:
                 hint = nearest_hint(column, target)
                 raise node.error(f"a foreign key names '{key.references}.{column}', which does not exist", hint=hint)
-        if len(key.to) != len(key.columns):
-            raise node.error("a foreign key needs as many columns on both sides")
+        if not key.columns or len(key.to) != len(key.columns):
+            raise node.error("a foreign key needs columns, and as many columns on both sides")
+
+
+def _check_ownership(source: Source, node: Node, sources: list[Source]) -> None:
+    for other in sources:
+        if other is not source and source.owns(other.file):
+            raise node.error(f"the pattern '{source.pattern}' also matches '{other.file}' of '{other.name}'")

@@ -20,8 +20,8 @@ class SourceFile:
 
     @property
     def name(self) -> str:
-        """The name of the file, by which the ledger knows it."""
-        return self.path.name
+        """The name of the file, by which the ledger knows it; bytes that are no UTF-8 are shown as escapes."""
+        return os.fsencode(self.path.name).decode("utf-8", errors="backslashreplace")
 
 
 def find_files(contract: Contract, source_dir: Path) -> tuple[SourceFile, ...]:

@@ -105,7 +105,7 @@ def _rule(connection: DuckDBPyConnection, source: Source, rule: Rule, contract: 
     import duckdb
 
     try:
-        count, places = _measure(connection, f"from {table_of(source)} where not ({rule.condition})")
+        count, places = _measure(connection, f"from {table_of(source)} where not (\n{rule.condition}\n)")
     except duckdb.Error as error:
         where = f"{contract.file} (sources.{source.name}.rules.{rule.name})"
         raise ConfigError(f"the rule is no valid condition: {str(error).splitlines()[0]}", where=where) from None

@@ -48,7 +48,7 @@ def _describe(holder: Path) -> str:
     try:
         who = json.loads(holder.read_text())
         return f"process {who['pid']} (`olistctl {who['command']}`) since {who['since']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "a process that has just started"
 
 
