@@ -73,8 +73,8 @@ having count(*) > 0
 {% endtest %}
 
 {#-
-    The versions of every member cover all time from 1900-01-01 on, without gap and overlap, and exactly the last
-    one is current.
+    The versions of every member start at 1900-01-01 and follow each other without gap and overlap; the last one is
+    open and current, or closed and not (a member that is gone).
 -#}
 {% test versions_cover_all_time(model, natural_key) %}
 
@@ -96,7 +96,7 @@ where
     (version_number = 1 and effective_from <> {{ first_version_from() }})
     or (version_number > 1 and (previous_to is null or previous_to <> effective_from))
     or (version_number < version_count and (is_current or effective_to is null))
-    or (version_number = version_count and not (is_current and effective_to is null))
+    or (version_number = version_count and is_current <> (effective_to is null))
     or effective_to <= effective_from
 
 {% endtest %}

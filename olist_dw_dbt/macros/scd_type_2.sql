@@ -9,7 +9,8 @@
     The versions of a snapshot, one row each, with
       version_key     md5 of the natural key and effective_from
       effective_from  1900-01-01 for a member's first version, else when the change was seen
-      effective_to    exclusive end; NULL for the version in force
+      effective_to    exclusive end: where the next version starts, so that a member which was gone for a while
+                      leaves no gap; of the last one when the member was seen to be gone, or NULL
       is_current      the version in force
       created_at      _loaded_at of the record that opened the member's first version
       updated_at      _loaded_at of the record that opened this version
@@ -26,7 +27,9 @@
                     then {{ first_version_from() }}
                 else dbt_valid_from
             end as effective_from,
-            dbt_valid_to as effective_to,
+            coalesce(
+                lead(dbt_valid_from) over (partition by {{ natural_key }} order by dbt_valid_from), dbt_valid_to
+            ) as effective_to,
             dbt_valid_to is null as is_current,
             first_value(_loaded_at) over (partition by {{ natural_key }} order by dbt_valid_from) as created_at,
             _loaded_at as updated_at

@@ -123,25 +123,39 @@ def test_deliveries_edits_and_removals_give_what_a_full_refresh_gives(project: P
     assert project.query("select order_status from staging.stg_orders where order_id = ?", order_id) == before
 
 
-def test_history_survives_a_full_refresh_and_facts_keep_their_version(project: Project) -> None:
+def test_history_follows_changed_gone_and_returning_members_through_refreshes(project: Project) -> None:
     sellers = project.source_dir / "olist_sellers_dataset.csv"
     header, first, *rest = sellers.read_bytes().splitlines(keepends=True)
     seller_id, zip_prefix, _, state = first.rstrip(b"\n").split(b",")
     sellers.write_bytes(header + b",".join([seller_id, zip_prefix, b"nova cidade", state]) + b"\n" + b"".join(rest))
+    seller = seller_id.strip(b'"').decode()
     facts = project.contents("core")["core.fact_order_items"]
 
     project.ok("run", "--full-refresh")
     versions = project.query(
         "select seller_city, is_current, effective_from = timestamp '1900-01-01' from core.dim_seller "
         "where seller_id = ? order by effective_from",
-        seller_id.strip(b'"').decode(),
+        seller,
     )
     assert [version[1:] for version in versions] == [(False, True), (True, False)]
     assert versions[1][0] == "nova cidade"
     assert project.contents("core")["core.fact_order_items"] == facts
 
+    sellers.write_bytes(header + b"".join(rest))
+    assert project.json("run")["findings"] == [], "a member that is gone breaks no test"
+    assert project.value(f"select count(*) from core.dim_seller where seller_id = '{seller}' and is_current") == 0
+    assert project.contents("core")["core.fact_order_items"] == facts
+    sellers.write_bytes(header + first + b"".join(rest))
+    project.ok("run")
+    windows = project.query(
+        f"select effective_from, effective_to from core.dim_seller where seller_id = '{seller}' order by 1"
+    )
+    assert len(windows) == 3
+    assert [end for _, end in windows[:-1]] == [start for start, _ in windows[1:]], "no gap while it was gone"
+    assert windows[-1][1] is None
+
     project.ok("snapshot")
-    assert project.value("select count(*) from snapshots.snapshot_dim_seller") == 1 + project.value(
+    assert project.value("select count(*) from snapshots.snapshot_dim_seller") == 2 + project.value(
         "select count(*) from raw.stg_sellers"
     )
 
