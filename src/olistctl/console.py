@@ -42,7 +42,9 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(
+            title=Text(_printable(title), style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+        )
         for index, name in enumerate(columns):
             numeric = any(isinstance(row[index], (int, float)) for row in rows)
             table.add_column(
@@ -80,7 +82,9 @@ class Console:
 
     def json(self, value: Any) -> None:
         """Print a value as JSON on stdout."""
-        sys.stdout.write(json.dumps(to_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        text = json.dumps(to_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+        # A name that is no UTF-8 holds lone surrogates, which JSON can only write as escapes.
+        sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from olistctl.ledger import LoggedError, PipelineRun
 
@@ -25,18 +26,27 @@ def write_journal(folder: Path, run: PipelineRun) -> None:
 
 
 def read_journal(folder: Path) -> tuple[PipelineRun, ...]:
-    """Return the runs that no published file holds yet; a file that cannot be read is passed over."""
+    """Return the runs that no published file holds yet; a file that is no such run is passed over."""
     runs = []
     for file in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         try:
-            plain = json.loads(file.read_text(encoding="utf-8"))
-            errors = tuple(LoggedError(**(e | {"at": datetime.fromisoformat(e["at"])})) for e in plain.pop("errors"))
-            for key in ("started_at", "finished_at"):
-                plain[key] = datetime.fromisoformat(plain[key]) if plain[key] else None
-            runs.append(PipelineRun(**(plain | {"stages": tuple(plain["stages"]), "errors": errors})))
-        except (OSError, ValueError, KeyError, TypeError):
+            runs.append(_run_of(json.loads(file.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return tuple(runs)
+
+
+def _run_of(plain: dict[str, Any]) -> PipelineRun:
+    errors = tuple(LoggedError(**(e | {"at": datetime.fromisoformat(e["at"])})) for e in plain.pop("errors"))
+    finished = plain["finished_at"]
+    times = {
+        "started_at": datetime.fromisoformat(plain["started_at"]),
+        "finished_at": datetime.fromisoformat(finished) if finished else None,
+    }
+    run = PipelineRun(**(plain | times | {"stages": tuple(plain["stages"]), "errors": errors}))
+    if not all(isinstance(text, str) for text in (run.run_id, run.command, run.target, run.status)):
+        raise ValueError("a run that the ledger could not hold")
+    return run
 
 
 def forget_journal(folder: Path, run_ids: Iterable[str]) -> None:

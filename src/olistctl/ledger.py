@@ -182,15 +182,18 @@ def record_audit(connection: DuckDBPyConnection, entries: Iterable[LoadAudit]) -
 
 
 def record_run(connection: DuckDBPyConnection, run: PipelineRun) -> None:
-    """Add a run and its errors; a run that is already there is replaced, its errors are not repeated."""
-    known = connection.execute("select 1 from etl.pipeline_runs where run_id = ?", [run.run_id]).fetchone()
+    """Add a run and its errors; a run that is already there stays as it is.
+
+    A kill between the publication and the end of the journal leaves a run in both, and the ledger knows better.
+    """
+    if connection.execute("select 1 from etl.pipeline_runs where run_id = ?", [run.run_id]).fetchone():
+        return
     values = (
         run.run_id, run.command, run.target, run.olistctl_version, run.full_refresh, run.started_at,
         run.finished_at, run.status, run.rows_loaded, run.warnings, run.message, json.dumps(run.stages),
     )  # fmt: skip
-    _insert(connection, "pipeline_runs", [values], replace=True)
-    if not known:
-        _record_errors(connection, run)
+    _insert(connection, "pipeline_runs", [values])
+    _record_errors(connection, run)
 
 
 def recent_runs(connection: DuckDBPyConnection, limit: int) -> tuple[PipelineRun, ...]:

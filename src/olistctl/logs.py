@@ -28,8 +28,10 @@ def open_log(file: Path, max_bytes: int, backups: int, level: int = logging.INFO
         OSError: the folder cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(file, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s - %(run_id)s - %(levelname)s - %(message)s"))
+    handler = RotatingFileHandler(
+        file, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace", delay=True
+    )
+    handler.setFormatter(_OneLine("%(asctime)s - %(run_id)s - %(levelname)s - %(message)s"))
     handler.addFilter(_add_run_id)
     logger = logging.getLogger(_ROOT)
     for old in list(logger.handlers):
@@ -42,6 +44,11 @@ def open_log(file: Path, max_bytes: int, backups: int, level: int = logging.INFO
 
 def _add_run_id(record: logging.LogRecord) -> bool:
     record.run_id = _run_id
-    # A newline in a message would forge a line of the log.
-    record.msg = str(record.msg).replace("\n", "\\n")
     return True
+
+
+class _OneLine(logging.Formatter):
+    """A line end in a message would forge a line of the log; only a traceback has lines of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class's name
+        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")

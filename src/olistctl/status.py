@@ -76,7 +76,9 @@ def read_status(settings: Settings) -> StatusReport:
         with read_only(settings.warehouse) as connection:
             if ledger.is_present(connection):
                 loaded = ledger.loaded_files(connection)
-                runs += ledger.recent_runs(connection, _RUNS)
+                recent = ledger.recent_runs(connection, _RUNS)
+                known = {run.run_id for run in recent}
+                runs = (*(run for run in runs if run.run_id not in known), *recent)
             tables = _tables(connection)
             newest = _newest_order(connection, tables)
     try:

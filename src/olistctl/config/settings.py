@@ -253,6 +253,10 @@ def _settings(file: Path, found: _Found) -> Settings:
             where=origin,
             hint="call it olist_dw.duckdb, say",
         )
+    if "?" in str(warehouse):
+        raise ConfigError(
+            "DuckDB takes what follows a '?' in a warehouse's path as options", where=origin, hint="choose another path"
+        )
     return Settings(
         config_file=file,
         origins={key: origin for key, (_, origin) in found.items()},

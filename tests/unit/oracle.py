@@ -1,0 +1,56 @@
+"""What Python's csv module says of a file: the second opinion for the reader of records and for DuckDB."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """A record as the csv module reads it; text that is not UTF-8 holds lone surrogates."""
+
+    line: int
+    fields: tuple[str, ...]
+    text: str
+
+    @property
+    def is_utf8(self) -> bool:
+        """Tell whether the bytes of the record are UTF-8."""
+        return not any("\udc80" <= char <= "\udcff" for char in self.text)
+
+    @property
+    def is_well_quoted(self) -> bool:
+        """Tell whether the record alone is strict CSV."""
+        try:
+            return len(list(csv.reader([self.text], strict=True))) == 1
+        except csv.Error:
+            return False
+
+
+def rows_of(data: bytes) -> list[Row]:
+    """Return the records of a file after its header, blank lines left out.
+
+    Raises:
+        csv.Error: the csv module gives up.
+    """
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    lines = list(io.StringIO(text, newline="\n"))
+    reader = csv.reader(lines)
+    rows: list[Row] = []
+    end = 0
+    for fields in reader:
+        start, end = end, reader.line_num
+        if fields:
+            rows.append(Row(start + 1, tuple(fields), "".join(lines[start:end])))
+    return rows[1:]
+
+
+def csv_bytes(rows: Sequence[Sequence[str]], end: str = "\n", *, quote_all: bool = False) -> bytes:
+    """Return rows as the csv module writes them."""
+    out = io.StringIO(newline="")
+    dialect = "unix" if quote_all else "excel"  # unix quotes every field
+    csv.writer(out, dialect, lineterminator=end).writerows(rows)
+    return out.getvalue().encode("utf-8")

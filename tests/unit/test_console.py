@@ -1,0 +1,199 @@
+"""What the user sees: data on stdout, everything else on stderr, foreign text never taken as markup."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from olistctl.console import Console
+from olistctl.errors import BusyError, ConfigError, ExitCode
+from olistctl.results import Finding, NoProgress, to_plain
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def plain_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def test_results_go_to_stdout_and_remarks_to_stderr(capsys: Capture) -> None:
+    console = Console()
+    console.line("a result")
+    console.note("a remark")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("a result\n", "a remark\n")
+
+
+def test_quiet_silences_remarks_and_progress_but_no_result_and_no_warning(capsys: Capture) -> None:
+    console = Console(quiet=True)
+    console.note("a remark")
+    with console.progress() as progress:
+        progress.start("Loading", 10)
+        progress.advance(5)
+        progress.finish()
+    assert isinstance(progress, NoProgress)
+    console.line("a result")
+    console.warnings([Finding("careful")])
+    assert capsys.readouterr() == ("a result\n", "warning: careful\n")
+
+
+@pytest.mark.parametrize("text", ["[red]x[/red]", "[/]", "[link=http://x]y", ":smile:", "[bold]", "\\[x]"])
+def test_foreign_text_is_never_markup(capsys: Capture, text: str) -> None:
+    console = Console()
+    console.line(text)
+    console.note(text)
+    console.problems([Finding(text, where=text, hint=text)])
+    console.table(text, [text], [[text]])
+    out, err = capsys.readouterr()
+    assert out.count(text) == 4
+    assert err.count(text) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\rb", "a\\rb"),
+        ("a\x07b", "a\\x07b"),
+        ("a\tb", "a\\tb"),
+        ("\u202eabc", "\\u202eabc"),
+        ("\x9b31m", "\\x9b31m"),
+        ("a\udcffb", "a\\udcffb"),
+        ("São Paulo 🎁", "São Paulo 🎁"),
+    ],
+    ids=ascii,
+)
+def test_control_characters_are_shown_and_not_sent(capsys: Capture, text: str, shown: str) -> None:
+    console = Console()
+    console.line(text)
+    console.note(text)
+    console.warnings([Finding(text, where=text, hint=text)])
+    console.table(text, ["c"], [[text]])
+    out, err = capsys.readouterr()
+    assert out.count(shown) == 3
+    assert err.count(shown) == 4
+    assert "\x1b" not in out + err
+
+
+def test_a_problem_says_where_what_and_what_next(capsys: Capture) -> None:
+    Console().problems([Finding("it is empty", where="x.csv", hint="deliver it again")])
+    assert capsys.readouterr().err == "error: x.csv: it is empty\n  next: deliver it again\n"
+
+
+def test_a_long_message_is_not_broken(capsys: Capture) -> None:
+    message = "word " * 100 + "end"
+    Console().warnings([Finding(message, where="/a/very/long/path" * 10)])
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_an_error_is_told_on_stderr_only(capsys: Capture) -> None:
+    Console().error(ConfigError("unknown key 'x'", where="f.yml:3 (x)", hint="did you mean 'y'?"))
+    assert capsys.readouterr() == ("", "error: f.yml:3 (x): unknown key 'x'\n  next: did you mean 'y'?\n")
+
+
+def test_with_json_an_error_is_json_on_stdout_too(capsys: Capture) -> None:
+    Console(as_json=True).error(BusyError("busy", where="here"))
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"error": {"message": "busy", "where": "here", "hint": None}, "exit_code": 4}
+    assert err == "error: here: busy\n"
+
+
+def test_a_table_shows_its_values_for_people(capsys: Capture) -> None:
+    Console().table("Files", ["file", "rows", "MB", "ok", "at"], [["a.csv", 1234567, 1.5, True, None]])
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].strip() == "Files"
+    (row,) = [line for line in out.splitlines() if "a.csv" in line]
+    assert row.split() == ["a.csv", "1,234,567", "1.50", "yes"]
+
+
+def test_a_table_keeps_every_cell_in_a_narrow_terminal(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    Console().table("T", ["file", "reason"], [["a.csv", "0123456789" * 6]])
+    out = "".join(line.split("a.csv")[-1].strip() for line in capsys.readouterr().out.splitlines()[3:])
+    assert "0123456789" * 6 in out
+
+
+def test_without_a_terminal_progress_is_a_line_a_step(capsys: Capture) -> None:
+    with Console().progress() as progress:
+        for label in ("Reading", "Loading", "Loading", "Checking"):
+            progress.start(label, 10)
+            progress.advance(5, "a file")
+            progress.finish()
+    assert capsys.readouterr() == ("", "Reading …\nLoading …\nChecking …\n")
+
+
+def test_in_a_terminal_progress_is_bars_and_survives_a_step_begun_again(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with Console().progress() as progress:
+        for total in (10, 10, None, 0):
+            progress.start("Loading", total)
+            progress.advance(5, "a[red]\x1b[2Jfile")
+            progress.start("Loading", total)
+            progress.finish()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Loading" in err
+    assert "\x1b[2J" not in err
+
+
+def test_output_without_a_terminal_has_no_colour(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR")
+    Console().table("T", ["result"], [["ok"], ["failed"]])
+    Console().problems([Finding("x")])
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+
+
+@dataclass(frozen=True)
+class Result:
+    path: Path
+    at: datetime
+    day: date
+    code: ExitCode
+    money: Decimal
+    parts: tuple[Any, ...]
+    _inner: int = 0
+
+
+def test_a_result_is_json_that_machines_read(capsys: Capture) -> None:
+    result = Result(
+        Path("/x"), datetime(2018, 1, 2, 3, 4, 5), date(2018, 1, 2), ExitCode.BUSY, Decimal("1.50"), ({1: None}, "ação")
+    )
+    Console(as_json=True).json(result)
+    out = capsys.readouterr().out
+    assert json.loads(out) == {
+        "path": "/x",
+        "at": "2018-01-02 03:04:05",
+        "day": "2018-01-02",
+        "code": 4,
+        "money": 1.5,
+        "parts": [{"1": None}, "ação"],
+    }
+    assert "ação" in out
+
+
+def test_json_holds_no_number_that_json_does_not_know() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Console().json({"x": float("nan")})
+
+
+def test_a_name_that_is_not_utf8_can_be_written_as_json(capsys: Capture) -> None:
+    Console(as_json=True).json({"file": os.fsdecode(b"x\xff.csv")})
+    assert json.loads(capsys.readouterr().out)["file"].startswith("x")
+
+
+def test_to_plain_leaves_plain_values_alone() -> None:
+    assert to_plain([1, "x", None, True, 1.5]) == [1, "x", None, True, 1.5]
