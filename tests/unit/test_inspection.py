@@ -226,7 +226,7 @@ def test_what_is_no_regular_file_is_refused_without_opening_it(
 
 
 def test_a_device_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "things.csv").symlink_to("/dev/zero")
+    (tmp_path / "things.csv").symlink_to("/dev/null")
     assert inspect(tmp_path / "things.csv").refusal_type == "not_a_file"
 
 

@@ -254,6 +254,7 @@ SHAPES = {
     "one too few": record().rsplit(b",", 1)[0],
     "one too many": record() + b",x",
     "an empty one too many": record() + b",",
+    "an empty quoted one too many": record() + b',""',
     "text after a quote": record(id="@@").replace(b"@@", b'"a"b'),
     "not UTF-8": record(note="@@").replace(b"@@", b"S\xe3o"),
     "a cut UTF-8 sequence": record(note="@@").replace(b"@@", b"S\xc3"),
@@ -348,6 +349,13 @@ def test_a_record_larger_than_the_reader_takes_is_bad_and_the_rest_loads(reader:
     assert [row[0] for row in rows] == [2, 5]
 
 
+def test_a_long_text_of_many_lines_loads_whole(reader: Reader) -> None:
+    """Longer than the csv module takes by default."""
+    text = 'a line, with "quotes"\n' * 20_000
+    parsed, rows = reader.read(lines(record(note=text), record(id="b")))
+    assert (parsed.loaded, rows[0][7] == text, rows[1][0]) == (2, True, 20_003)
+
+
 def test_at_most_a_hundred_bad_records_are_told_and_all_are_counted(reader: Reader) -> None:
     parsed, _ = reader.read(lines(*[record(qty="x"), b"short"] * 150))
     assert (parsed.bad, len(parsed.examples)) == (300, 100)
@@ -428,6 +436,22 @@ def test_a_file_can_be_read_after_another_was_given_up(reader: Reader) -> None:
 def test_quotes_that_two_readers_understand_differently_refuse_the_file(reader: Reader) -> None:
     parsed, _ = reader.read(lines(record(), record(id="@@").replace(b"@@", b'a"b'), record(id='c"d'), b'e"f,1'))
     assert parsed.refusal_type == "count_mismatch"
+
+
+def test_stray_quotes_never_hide_a_record(reader: Reader) -> None:
+    """To one reader the quotes hold two records together; to the other one of them is bad."""
+    good = record(id="@@").replace(b"@@", b'a"')
+    bad = record(price="@@").replace(b"@@", b'-"5')
+    parsed, rows = reader.read(lines(good, bad))
+    assert parsed.refusal or (parsed.records, parsed.bad, [row[0] for row in rows]) == (2, 1, [2])
+
+
+def test_stray_quotes_never_shift_a_line(reader: Reader) -> None:
+    """As many records to both readers, but cut at other places: 2 and 3-4 instead of 2-3 and 4."""
+    first = record(id="@@", note="x\n").replace(b"@@", b'a"')
+    second = record(id="@@").replace(b"@@", b'b"')
+    parsed, rows = reader.read(lines(first, second))
+    assert parsed.refusal or [(row[0], row[1]) for row in rows] == [(2, 'a"'), (4, 'b"')]
 
 
 def test_a_file_that_changed_since_its_inspection_is_refused_and_leaves_no_row(reader: Reader) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from olistctl import project_files
 from olistctl.config import load_settings
 from olistctl.errors import EnvironmentFault, ExitCode, UsageError
 from olistctl.project_files import lay_out, template_root
@@ -30,11 +31,14 @@ def test_a_laid_out_project_can_be_used_at_once(tmp_path: Path) -> None:
     assert (settings.dbt_project / "dbt_project.yml").is_file()
 
 
-def test_what_dbt_and_editors_leave_behind_is_not_laid_out(tmp_path: Path) -> None:
-    laid = lay_out(tmp_path)
-    parts = {part for file in laid.files for part in file.parts}
-    assert parts.isdisjoint({"target", "logs", "dbt_packages", "__pycache__", ".user.yml"})
-    assert not any(file.suffix in (".duckdb", ".wal") for file in laid.files)
+def test_what_dbt_and_editors_leave_behind_is_not_laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = lay_out(tmp_path / "used")
+    for leftover in ("target/manifest.json", "logs/dbt.log", "dbt_packages/p/x.sql", ".user.yml", "dev.duckdb.wal"):
+        file = tmp_path / "used" / "olist_dw_dbt" / leftover
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("left behind")
+    monkeypatch.setattr(project_files, "template_root", lambda: tmp_path / "used")
+    assert lay_out(tmp_path / "new").files == used.files
 
 
 @pytest.mark.parametrize("part", ["config", "olist_dw_dbt"])

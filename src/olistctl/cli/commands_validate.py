@@ -63,13 +63,14 @@ def _render(console: Console, report: ValidationReport) -> None:
 def _render_detail(console: Console, report: ValidationReport) -> None:
     console.table(
         "Bytes",
-        ["file", "modified", "encoding", "BOM", "line ends", "SHA-256"],
+        ["file", "modified (UTC)", "encoding", "BOM", "delimiter", "line ends", "SHA-256"],
         [
             [
                 f.file,
                 f.modified_at and f"{f.modified_at:%Y-%m-%d %H:%M:%S}",
                 f.encoding,
                 f.has_bom,
+                f.delimiter,
                 f.line_ends,
                 f.sha256,
             ]

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from olistctl.reading.inspection import Inspection
-from olistctl.reading.records import match_offsets, places_of
+from olistctl.reading.records import first_stray_quote, match_offsets, places_of
 from olistctl.sources import Column, Source
 from olistctl.warehouse import quote
 
@@ -175,6 +175,10 @@ def parse_into(
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
         message = f"the CSV reader gives up: {str(error).splitlines()[0]}"
         raise UnreadableFile(inspection.file, message) from None
+    stray = _stray_quote(reading)
+    if stray is not None:
+        delete_file(connection, source, inspection.file)
+        return _refused(reading, "stray_quote", f"a quote stands inside an unquoted field near line {stray}")
     if not inspection.is_still_the_same():
         delete_file(connection, source, inspection.file)
         return _refused(reading, "changed_while_read", "it changed while it was read: deliver it whole")
@@ -255,6 +259,19 @@ def _count_loaded(reading: _Reading) -> int:
         f"select count(*) from {table} where _source_file = $file", {"file": reading.inspection.file}
     )
     return int(rows[0][0])
+
+
+def _stray_quote(reading: _Reading) -> int | None:
+    """Return the line of a loaded value whose quote the two readers understand differently, if there is one."""
+    texts = [quote(column.name) for column in reading.source.columns if column.type == "text"]
+    if not texts:
+        return None
+    quoted = " or ".join(f"contains({name}, '\"')" for name in texts)
+    lines = reading.execute(
+        f"select _source_line from {table_of(reading.source)} where _source_file = $file and ({quoted})",
+        {"file": reading.inspection.file},
+    )
+    return first_stray_quote(reading.inspection.path, {line for (line,) in lines}) if lines else None
 
 
 def _insert(reading: _Reading, records: str) -> str:

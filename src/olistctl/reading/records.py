@@ -6,13 +6,16 @@ It knows nothing of DuckDB, so that its count can prove that the loader lost not
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 UTF8_BOM = b"\xef\xbb\xbf"
 _BLANK = (b"\n", b"\r\n")
-_TRAILING_COMMA = (b",\n", b",\r\n", b",")
+_EMPTY_LAST_FIELD = (b",\n", b",\r\n", b",", b',""\n', b',""\r\n', b',""')
+_FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n]*+)'
+_WELL_QUOTED = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n?")
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def scan_records(file: Path, on_bytes: Callable[[int], None] | None = None) -> R
             if line - scan.records - 1 != shift:
                 shift = line - scan.records - 1
                 scan.line_shifts.append((scan.records, shift))
-            if raw.endswith(_TRAILING_COMMA) and _fields(raw) > _fields(scan.header):
+            if raw.endswith(_EMPTY_LAST_FIELD) and _fields(raw) > _fields(scan.header):
                 scan.surplus_fields.append(scan.records)
         _note_bytes(scan, raw, line)
     if on_bytes and since_told:
@@ -120,6 +123,20 @@ def match_offsets(file: Path, offsets: Collection[int]) -> dict[int, RecordPlace
             break
         end_before = place.offset + len(place.raw)
     return found
+
+
+def first_stray_quote(file: Path, lines: Collection[int]) -> int | None:
+    """Return the first of these lines on which no record starts that is quoted by RFC 4180; None if there is none.
+
+    A quote inside an unquoted field is text to DuckDB, while here it may tie two records together.
+    """
+    waiting = set(lines)
+    for place in _places(file):
+        if place.line in waiting:
+            waiting.remove(place.line)
+            if not _WELL_QUOTED.fullmatch(place.raw):
+                return place.line
+    return min(waiting, default=None)
 
 
 def _places(file: Path) -> Iterator[RecordPlace]:
