@@ -7,6 +7,7 @@ are shown, not sent to the terminal.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -124,7 +125,9 @@ class Console:
     def _rich(self, stream: IO[str]) -> RichConsole:
         from rich.console import Console as RichConsole
 
-        return RichConsole(file=stream, markup=False, highlight=False, emoji=False)
+        # A pipe or a log has no width of its own; 80 would break what a reader or a script looks for.
+        width = None if stream.isatty() or "COLUMNS" in os.environ else 140
+        return RichConsole(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
 class _Lines:

@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     BUG = 3
     BUSY = 4
     INTERRUPTED = 130
+    PIPE_CLOSED = 141
     TERMINATED = 143
 
 

@@ -8,11 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from olistctl.ledger import LoggedError, PipelineRun
+
+# The status of a run that has not ended: it runs now, or its process was killed.
+RUNNING = "running"
+
+
+def as_ended(run: PipelineRun) -> PipelineRun:
+    """Return a run as it ended; one that never said so was killed."""
+    if run.status != RUNNING:
+        return run
+    return replace(run, status="killed", message="the process ended without a word")
 
 
 def write_journal(folder: Path, run: PipelineRun) -> None:

@@ -204,6 +204,14 @@ def recent_runs(connection: DuckDBPyConnection, limit: int) -> tuple[PipelineRun
     return tuple(PipelineRun(*(*row[:-1], tuple(json.loads(row[-1] or "[]")))) for row in rows)
 
 
+def last_publication(connection: DuckDBPyConnection) -> datetime | None:
+    """Return when a run last published new data."""
+    row = connection.execute(
+        "select max(finished_at) from etl.pipeline_runs where status in ('success', 'warnings')"
+    ).fetchone()
+    return row[0] if row else None
+
+
 def _record_errors(connection: DuckDBPyConnection, run: PipelineRun) -> None:
     row = connection.execute("select coalesce(max(error_id), 0) from etl.error_log").fetchone()
     first = (row[0] if row else 0) + 1

@@ -29,7 +29,7 @@ def open_log(file: Path, max_bytes: int, backups: int, level: int = logging.INFO
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(
-        file, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace", delay=True
+        file, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace"
     )
     handler.setFormatter(_OneLine("%(asctime)s - %(run_id)s - %(levelname)s - %(message)s"))
     handler.addFilter(_add_run_id)

@@ -13,19 +13,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from olistctl import __version__, journal, ledger, logs
 from olistctl.config import Settings
-from olistctl.errors import ConfigError, DataError, Interrupted, OlistctlError
+from olistctl.errors import ConfigError, DataError, Interrupted, OlistctlError, UsageError
 from olistctl.ledger import LoggedError, PipelineRun
 from olistctl.loading import LoadReport, load_files
 from olistctl.reading import Inspection
-from olistctl.results import Finding, NoProgress, Progress
+from olistctl.results import Finding, NoProgress, Progress, counted
 from olistctl.sources import Contract, find_files, load_contract
 from olistctl.transform import BUILD, SNAPSHOT, TEST, DbtJob, DbtReport, NodeResult, run_dbt
 from olistctl.transform.dbt import explain_failure
 from olistctl.validation import inspect_all
 from olistctl.warehouse import Stage, open_stage
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 log = logs.get_logger(__name__)
 
@@ -141,13 +145,7 @@ def _load(work: _Work) -> _Outcome:
             f"raw.{file.table}",
             file.fault_type(),
         )
-    unchanged = sum(file.status == "unchanged" for file in work.load.files)
-    loaded = sum(file.status == "loaded" for file in work.load.files)
-    note = f"{loaded} files loaded, {unchanged} unchanged"
-    return _Outcome(
-        work.load.rows_loaded,
-        note + (f", {work.load.records_bad:,} bad records" if work.load.records_bad else ""),
-    )
+    return _Outcome(work.load.rows_loaded, work.load.summary)
 
 
 def _transform(work: _Work) -> _Outcome:
@@ -178,7 +176,7 @@ def _test(work: _Work) -> _Outcome:
     bad = len(work.tests.having("fail", "error"))
     warned = len(work.tests.having("warn"))
     passed = len(work.tests.having("pass"))
-    return _Outcome(len(work.tests.nodes), f"{passed} passed, {warned} warned, {bad} failed")
+    return _Outcome(None, f"{passed} passed, {warned} warned, {bad} failed")
 
 
 Step = Callable[[_Work], _Outcome]
@@ -214,14 +212,15 @@ def run_pipeline(
         logs.set_run_id(work.run_id)
         log.info("%s started: target %s, warehouse %s", command, settings.target, settings.warehouse)
         folder = settings.state_dir / "journal"
-        journal.write_journal(folder, _run_of(work, "killed", "the process ended without a word"))
+        journal.write_journal(folder, _run_of(work, journal.RUNNING))
         try:
             _prepare(work)
             for name, step in PIPELINES[command].items():
                 _do(work, name, step)
             if strict and work.findings:
                 raise DataError(
-                    f"{len(work.findings)} warnings, and --strict takes them as failures: {work.findings[0].message}",
+                    f"{counted(len(work.findings), 'warning')}, and --strict takes them as failures, the first: "
+                    f"{work.findings[0].message}",
                     where=work.findings[0].where,
                     hint="nothing was published",
                 )
@@ -245,12 +244,19 @@ def _prepare(work: _Work) -> None:
     if not work.full_refresh:
         work.stage.copy_live()
     with work.stage.connection() as connection:
+        if work.command in ("test", "snapshot") and not _has_models(connection):
+            raise DataError("the models are not built yet", hint="olistctl transform")
         if work.full_refresh:
             with work.stage.attached_live(connection) as has_live:
                 if has_live:
                     ledger.carry_over(connection)
                     work.stage.copy_schemas(connection, _HISTORY)
         ledger.create(connection)
+
+
+def _has_models(connection: DuckDBPyConnection) -> bool:
+    row = connection.execute("select count(*) from duckdb_views() where schema_name = 'staging'").fetchone()
+    return bool(row and row[0])
 
 
 def _do(work: _Work, name: str, step: Step) -> None:
@@ -277,7 +283,7 @@ def _publish(work: _Work) -> None:
     def publish(work: _Work) -> _Outcome:
         with work.stage.connection() as connection:
             for run in kept_aside:
-                ledger.record_run(connection, run)
+                ledger.record_run(connection, journal.as_ended(run))
             ledger.record_run(connection, _run_of(work, "warnings" if work.findings else "success"))
         work.stage.publish()
         return _Outcome(None, str(work.settings.warehouse))
@@ -304,8 +310,8 @@ def _record_failure(work: _Work, error: BaseException) -> None:
     folder = work.settings.state_dir / "journal"
     run = _run_of(work, "interrupted" if stopped else "failed", message)
     journal.write_journal(folder, run)
-    if stopped or not work.stage.live.exists():
-        return  # quick, or nowhere to write: the next published file holds it
+    if stopped or isinstance(error, UsageError) or not work.stage.live.exists():
+        return  # quick, or not worth a publication, or nowhere to write: the next published file holds it
     try:
         work.stage.discard()
         work.stage.copy_live()
@@ -339,7 +345,7 @@ def _models_done(work: _Work, report: DbtReport) -> _Outcome:
             raise explain_failure(failed[0], work.settings.dbt_project, connection)
     models = sum(node.kind == "model" for node in report.nodes)
     snapshots = sum(node.kind == "snapshot" for node in report.nodes)
-    return _Outcome(len(report.nodes), f"{models} models, {snapshots} snapshots")
+    return _Outcome(None, f"{models} models, {snapshots} snapshots")
 
 
 def _verb(node: NodeResult) -> str:
@@ -354,7 +360,7 @@ def _run_of(work: _Work, status: str, message: str | None = None) -> PipelineRun
         olistctl_version=__version__,
         full_refresh=work.full_refresh,
         started_at=work.started_at,
-        finished_at=None if status == "killed" else _now(),
+        finished_at=None if status == journal.RUNNING else _now(),
         status=status,
         rows_loaded=work.load.rows_loaded if work.load else 0,
         warnings=len(work.findings),

@@ -50,6 +50,11 @@ def utc_time(timestamp: float) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 row", "2 rows"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def to_plain(value: Any) -> Any:
     """Turn a result (dataclasses, paths, times, enums) into what `json.dumps` can write."""
     if is_dataclass(value) and not isinstance(value, type):

@@ -14,7 +14,7 @@ from olistctl.errors import ConfigError
 from olistctl.ledger import LoadedFile, PipelineRun
 from olistctl.results import utc_time
 from olistctl.sources import SourceFile, find_files, load_contract
-from olistctl.warehouse import quote, read_only
+from olistctl.warehouse import holder_is_alive, quote, read_only
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -71,6 +71,9 @@ def read_status(settings: Settings) -> StatusReport:
     loaded: tuple[LoadedFile, ...] = ()
     tables: tuple[TableStatus, ...] = ()
     runs = journal.read_journal(settings.state_dir / "journal")
+    if not holder_is_alive(settings.state_dir):
+        runs = tuple(journal.as_ended(run) for run in runs)
+    published = None
     newest = None
     if exists:
         with read_only(settings.warehouse) as connection:
@@ -78,6 +81,7 @@ def read_status(settings: Settings) -> StatusReport:
                 loaded = ledger.loaded_files(connection)
                 recent = ledger.recent_runs(connection, _RUNS)
                 known = {run.run_id for run in recent}
+                published = ledger.last_publication(connection)
                 runs = (*(run for run in runs if run.run_id not in known), *recent)
             tables = _tables(connection)
             newest = _newest_order(connection, tables)
@@ -90,7 +94,7 @@ def read_status(settings: Settings) -> StatusReport:
         warehouse=settings.warehouse,
         exists=exists,
         size_bytes=stat.st_size if stat else 0,
-        published_at=utc_time(stat.st_mtime) if stat else None,
+        published_at=published,
         newest_order_at=newest,
         source_dir=settings.source_dir,
         source_dir_problem=problem,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,41 @@ def test_without_any_of_the_files_nothing_is_built(empty: Project) -> None:
     assert done.returncode == 2
     assert "none of the nine CSVs is there" in done.stderr
     assert not empty.warehouse.exists()
+
+
+def test_a_reader_that_goes_away_is_no_failure_of_the_data(empty: Project) -> None:
+    empty.ok("sample", "--orders", "20", "--out", "data/source")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        empty.command("validate"), cwd=empty.folder, env=clean_environment(), stdout=writer, check=False
+    )
+    os.close(writer)
+    assert done.returncode == 141
+
+
+def test_models_and_history_need_to_be_built_before_they_are_tested(empty: Project) -> None:
+    empty.ok("sample", "--orders", "20", "--out", "data/source")
+    empty.ok("load")
+    for command in ("test", "snapshot"):
+        done = empty.call(command)
+        assert done.returncode == 1
+        assert "the models are not built yet" in done.stderr
+        assert "next: olistctl transform" in done.stderr
+
+
+def test_what_cannot_be_right_is_told_again_on_every_load(empty: Project) -> None:
+    empty.ok("sample", "--orders", "50", "--out", "data/source")
+    items = empty.source_dir / "olist_order_items_dataset.csv"
+    lines = items.read_bytes().split(b"\n")
+    items.write_bytes(b"\n".join([*lines[:3], lines[3] + b",", *lines[4:]]))
+    orders = empty.source_dir / "olist_orders_dataset.csv"
+    orders.write_bytes(orders.read_bytes().split(b"\n")[0] + b"\n")
+    assert "1 too_many_columns" in empty.ok("load").stderr
+    again = empty.ok("load").stderr
+    assert "were bad when it was loaded" in again
+    assert "olist_orders_dataset.csv: it has a header and no records" in again
+    assert empty.call("load", "--strict").returncode == 1
 
 
 def test_where_a_setting_comes_from_is_told(empty: Project) -> None:

@@ -75,7 +75,7 @@ def test_a_reference_into_nothing_is_told_with_its_line(desk: Desk) -> None:
     check = failing(desk)["order_payments", "order_id"]
     assert (check.kind, check.failing, check.is_error) == ("foreign_key", 1, True)
     assert check.examples == (Place(NAMES["order_payments"], 6),)
-    assert check.finding().message == "1 rows, this the first: order_id is not in orders"
+    assert check.finding().message == "1 row, the first here: order_id is not in orders"
 
 
 def test_a_reference_may_be_empty(desk: Desk) -> None:

@@ -206,6 +206,22 @@ def test_a_stage_that_cannot_be_put_in_place_is_told_and_not_lost_in_silence(set
     assert caught.value.where == str(settings.warehouse)
 
 
+def test_changes_of_another_program_are_not_overwritten(settings: Settings, live: Path) -> None:
+    with open_stage(settings, "run") as stage:
+        write(stage, 1)
+        script = f"import duckdb, sys; c = duckdb.connect({str(live)!r}); print('open', flush=True); sys.stdin.read()"
+        writer = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            assert writer.stdout
+            assert writer.stdout.readline() == b"open\n"
+            inode = live.stat().st_ino
+            with pytest.raises(BusyError, match="another program has the warehouse open for writing"):
+                stage.publish()
+            assert live.stat().st_ino == inode
+        finally:
+            writer.communicate()
+
+
 def test_the_live_warehouse_is_attached_for_reading_only(settings: Settings, live: Path) -> None:
     with open_stage(settings, "run") as stage, stage.connection() as connection:
         with stage.attached_live(connection) as has_live:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from types import FrameType
@@ -78,9 +77,6 @@ def main() -> NoReturn:
         _leave(error)
     except KeyboardInterrupt:
         _leave(Interrupted("interrupted", hint="nothing was published"))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.DATA)
     except OSError as error:
         _leave(EnvironmentFault(error.strerror or str(error), where=str(error.filename or "") or None))
     except Exception as error:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+
+from olistctl.errors import ExitCode, Interrupted
 
 if TYPE_CHECKING:
     from olistctl.config import Settings
@@ -84,7 +88,14 @@ def with_globals(function: Callable[..., None]) -> Callable[..., None]:
 
     def run(**values: Any) -> None:
         call = remember({key: values.pop(key) for key in GLOBAL_OPTIONS})
-        function(call, **values)
+        # Typer would leave without a word on an interruption, and with 1 where the reader of a pipe has gone.
+        try:
+            function(call, **values)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted", hint="nothing was published") from None
+        except (BrokenPipeError, SystemExit):  # rich makes a SystemExit of a broken pipe; commands raise none
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(ExitCode.PIPE_CLOSED) from None
 
     run.__doc__ = function.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

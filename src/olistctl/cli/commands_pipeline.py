@@ -109,7 +109,9 @@ def _render(console: Console, report: RunReport) -> None:
         [[stage.stage, stage.result, stage.rows, stage.seconds, stage.note] for stage in report.stages],
     )
     console.warnings(report.findings)
-    warned = f" with {len(report.findings)} warnings" if report.findings else ""
+    from olistctl.results import counted
+
+    warned = f" with {counted(len(report.findings), 'warning')}" if report.findings else ""
     console.line(f"Done{warned} in {report.seconds:.1f} s. The warehouse: {report.warehouse}")
 
 

@@ -24,9 +24,9 @@ def init(
         call.console.json(laid_out)
         return
     call.console.line(f"Laid out {len(laid_out.files)} files in {folder.absolute()}: config/ and olist_dw_dbt/")
-    call.console.line(
-        "Next: put the nine CSVs in data/source (or `olistctl sample --out data/source`), then `olistctl run`"
-    )
+    enter = "" if folder == Path() else f"cd {folder}, "
+    put = "put the nine CSVs in data/source (or `olistctl sample --out data/source`)"
+    call.console.line(f"Next: {enter}{put}, then `olistctl run`")
 
 
 def sample(

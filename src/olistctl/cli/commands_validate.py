@@ -45,6 +45,8 @@ def validate(call: Call, source_dir: SourceDir = None) -> None:
 
 
 def _render(console: Console, report: ValidationReport) -> None:
+    from olistctl.results import counted
+
     console.table(
         f"Files in {report.source_dir}",
         ["file", "result", "MB", "records", "bad"],
@@ -52,12 +54,12 @@ def _render(console: Console, report: ValidationReport) -> None:
     )
     if console.verbose:
         _render_detail(console, report)
-    failing = [check for check in report.checks if check.failing]
+    failing = [check for check in report.checks if not check.is_good]
     console.warnings([check.finding() for check in failing if not check.is_error])
     console.problems([file.load.finding() for file in report.files if not file.load.is_whole])
     console.problems([check.finding() for check in failing if check.is_error])
     verdict = "The delivery has faults" if report.problems else "The delivery is good"
-    console.line(f"{verdict}: {report.problems} problems, {report.warnings} warnings")
+    console.line(f"{verdict}: {counted(report.problems, 'problem')}, {counted(report.warnings, 'warning')}")
 
 
 def _render_detail(console: Console, report: ValidationReport) -> None:

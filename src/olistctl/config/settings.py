@@ -253,6 +253,10 @@ def _settings(file: Path, found: _Found) -> Settings:
             where=origin,
             hint="call it olist_dw.duckdb, say",
         )
+    if "'" in warehouse.stem or '"' in warehouse.stem:
+        raise ConfigError("a warehouse file must not have a quote in its name", where=origin, hint="dbt cannot name it")
+    if warehouse.is_dir():
+        raise ConfigError(f"the warehouse '{warehouse}' is a folder", where=origin, hint="name a file in it")
     if "?" in str(warehouse):
         raise ConfigError(
             "DuckDB takes what follows a '?' in a warehouse's path as options", where=origin, hint="choose another path"

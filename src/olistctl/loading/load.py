@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +22,7 @@ from olistctl.reading import (
     parse_into,
     table_of,
 )
-from olistctl.results import Finding, NoProgress, Progress
+from olistctl.results import Finding, NoProgress, Progress, counted
 from olistctl.sources import Contract, Source
 
 if TYPE_CHECKING:
@@ -52,15 +53,27 @@ class FileLoad:
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether nothing of the file is missing from its table."""
-        return not self.bad and self.status not in (MISSING, REFUSED)
+        """Tell whether the file is there and nothing of it is missing from its table."""
+        return not self.bad and self.status not in (MISSING, REFUSED) and not self.has_no_records
+
+    @property
+    def has_no_records(self) -> bool:
+        """Tell whether the file holds a header alone, as an export that failed leaves it."""
+        return self.status in (LOADED, UNCHANGED) and not self.records
 
     def fault_type(self) -> str:
         """Return in one word what is wrong with a file that is not whole."""
-        return self.reason_type or (self.bad_counts[0].error_type if self.bad_counts else self.status)
+        if self.has_no_records:
+            return "no_records"
+        return self.reason_type or (self.bad_counts[0].error_type if self.bad_counts else "bad_records")
 
     def finding(self) -> Finding:
         """Say what became of a file that is not whole."""
+        if self.has_no_records:
+            return Finding(f"it has a header and no records; raw.{self.table} gets no rows from it", self.file)
+        if self.status == UNCHANGED:
+            message = f"{self.bad:,} of its {self.records:,} records were bad when it was loaded"
+            return Finding(message, self.file, "olistctl validate --verbose")
         if self.status == LOADED:
             reasons = ", ".join(
                 f"{count.records:,} {count.error_type}" + (f" in {count.column}" if count.column else "")
@@ -86,8 +99,16 @@ class LoadReport:
 
     @property
     def records_bad(self) -> int:
-        """The number of records that were not loaded because they are bad."""
-        return sum(file.bad for file in self.files)
+        """The number of records that this load left out because they are bad."""
+        return sum(file.bad for file in self.files if file.status != UNCHANGED)
+
+    @property
+    def summary(self) -> str:
+        """How many files met which fate, in words."""
+        fates = Counter(file.status for file in self.files)
+        words = [f"{fates[fate]} {fate}" for fate in (LOADED, UNCHANGED, MISSING, REFUSED, REMOVED) if fates[fate]]
+        bad = f"; {counted(self.records_bad, 'bad record')}" if self.records_bad else ""
+        return f"files: {', '.join(words)}{bad}"
 
     @property
     def changed(self) -> bool:
@@ -210,7 +231,15 @@ def _load_file(load: _Load, source: Source, inspection: Inspection, before: ledg
         kind = inspection.refusal_type
         return _keep(load, source, inspection, before, REFUSED, inspection.refusal, kind, inspection.hint)
     if before and before.sha256 == inspection.sha256 and not load.fresh:
-        return FileLoad(source.name, source.table, inspection.file, UNCHANGED, before.records, kept=before.rows_loaded)
+        return FileLoad(
+            source.name,
+            source.table,
+            inspection.file,
+            UNCHANGED,
+            before.records,
+            bad=before.records_bad,
+            kept=before.rows_loaded,
+        )
     return _parse(load, source, inspection, before)
 
 

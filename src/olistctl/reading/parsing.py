@@ -171,12 +171,14 @@ def parse_into(
     reading = _Reading(connection, source, inspection, run_id, loaded_at)
     try:
         with _line_shifts(reading):
-            parsed = _parse_once(reading) or _parse_with_reasons(reading, max_bad_share)
+            parsed = _parse_once(reading)
+            stray = _stray_quote(reading, only_loaded=parsed is not None)
+            if stray is None:
+                parsed = parsed or _parse_with_reasons(reading, max_bad_share)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
         message = f"the CSV reader gives up: {str(error).splitlines()[0]}"
         raise UnreadableFile(inspection.file, message) from None
-    stray = _stray_quote(reading)
-    if stray is not None:
+    if parsed is None or stray is not None:
         delete_file(connection, source, inspection.file)
         return _refused(reading, "stray_quote", f"a quote stands inside an unquoted field near line {stray}")
     if not inspection.is_still_the_same():
@@ -261,8 +263,13 @@ def _count_loaded(reading: _Reading) -> int:
     return int(rows[0][0])
 
 
-def _stray_quote(reading: _Reading) -> int | None:
-    """Return the line of a loaded value whose quote the two readers understand differently, if there is one."""
+def _stray_quote(reading: _Reading, *, only_loaded: bool) -> int | None:
+    """Return the line of a record whose quotes the two readers understand differently, if there is one.
+
+    `only_loaded`: every record was loaded, so that only those with a quote in a value can be meant.
+    """
+    if not only_loaded:
+        return first_stray_quote(reading.inspection.path)
     texts = [quote(column.name) for column in reading.source.columns if column.type == "text"]
     if not texts:
         return None

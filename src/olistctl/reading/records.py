@@ -14,8 +14,9 @@ from pathlib import Path
 UTF8_BOM = b"\xef\xbb\xbf"
 _BLANK = (b"\n", b"\r\n")
 _EMPTY_LAST_FIELD = (b",\n", b",\r\n", b",", b',""\n', b',""\r\n', b',""')
-_FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n]*+)'
-_WELL_QUOTED = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n?")
+# A quote inside an unquoted field, or text after a closing quote, is a fault but ends no record elsewhere.
+_FIELD = rb'(?:"(?:[^"]++|"")*+"[^,\r\n]*+|[^",\r\n][^,\r\n]*+|)'
+_CLEAR_END = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n?")
 
 
 @dataclass(frozen=True)
@@ -125,16 +126,17 @@ def match_offsets(file: Path, offsets: Collection[int]) -> dict[int, RecordPlace
     return found
 
 
-def first_stray_quote(file: Path, lines: Collection[int]) -> int | None:
-    """Return the first of these lines on which no record starts that is quoted by RFC 4180; None if there is none.
+def first_stray_quote(file: Path, lines: Collection[int] | None = None) -> int | None:
+    """Return the first of these lines (None: of all) with a record whose end depends on who reads its quotes.
 
-    A quote inside an unquoted field is text to DuckDB, while here it may tie two records together.
+    A quote inside an unquoted field is text to DuckDB, while here it may tie two records together. A line on
+    which no record starts counts as one, too. None when there is none.
     """
-    waiting = set(lines)
+    waiting = set(lines or ())
     for place in _places(file):
-        if place.line in waiting:
-            waiting.remove(place.line)
-            if not _WELL_QUOTED.fullmatch(place.raw):
+        if lines is None or place.line in waiting:
+            waiting.discard(place.line)
+            if not _CLEAR_END.fullmatch(place.raw.removeprefix(UTF8_BOM)):
                 return place.line
     return min(waiting, default=None)
 

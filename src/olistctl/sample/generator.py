@@ -106,7 +106,7 @@ def generate(
         files = _replace_all(orders, seed, out, on_progress or _silent, overwrite, threads)
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise EnvironmentFault(f"The sample cannot be written: {reason}.", where=str(out)) from error
+        raise EnvironmentFault(f"the sample cannot be written: {reason}", where=str(out)) from error
     return SampleReport(orders, seed, out, files)
 
 
@@ -134,12 +134,12 @@ def _silent(doing: str, done: int, total: int) -> None:
 def _check(orders: int, out: Path, *, overwrite: bool) -> None:
     if not 1 <= orders <= MAX_ORDERS:
         raise UsageError(
-            f"A sample has 1 to {MAX_ORDERS:,} orders, not {orders:,}.",
+            f"a sample has 1 to {MAX_ORDERS:,} orders, not {orders:,}",
             where="--orders",
-            hint="The public data set has 99441.",
+            hint="the public data set has 99441",
         )
     if out.exists() and not out.is_dir():
-        raise UsageError("This is a file, not a folder.", where=str(out), hint="Name a folder to write into.")
+        raise UsageError("it is a file, not a folder", where=str(out), hint="name a folder to write into")
     if not overwrite:
         _refuse_existing(out)
 
@@ -148,9 +148,9 @@ def _refuse_existing(out: Path) -> None:
     for name in HEADERS:
         if (out / f"{name}.csv").exists():
             raise UsageError(
-                "This file exists already and would be lost.",
+                "the file is already there",
                 where=str(out / f"{name}.csv"),
-                hint="Choose an empty folder, or allow overwriting.",
+                hint="another --out, or --overwrite",
             )
 
 

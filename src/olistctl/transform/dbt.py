@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from olistctl.errors import ConfigError, Interrupted, TransformError
+from olistctl.errors import ConfigError, ExitCode, Interrupted, TransformError
 from olistctl.results import NoProgress, Progress
 from olistctl.transform.jobs import DbtJob, arguments_of
 
@@ -121,13 +124,44 @@ def _invoke(arguments: list[str], callback: Callable[[Any], None]) -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
+    with _noting_signals() as noted:
+        try:
+            outcome = dbtRunner(callbacks=[callback]).invoke(arguments)
+        except KeyboardInterrupt:
+            outcome = None
+        finally:
+            # Otherwise the adapter keeps the file locked until the process ends.
+            DuckDBConnectionManager.close_all_connections()
+    if noted or outcome is None:
+        raise _stopped(noted[0] if noted else signal.SIGINT)
+    return outcome
+
+
+@contextmanager
+def _noting_signals() -> Iterator[list[int]]:
+    """Note Ctrl-C and SIGTERM and interrupt; dbt may swallow the interruption or make a failure of it."""
+    noted: list[int] = []
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        noted.append(signum)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return dbtRunner(callbacks=[callback]).invoke(arguments)
-    except KeyboardInterrupt:
-        raise Interrupted("stopped while dbt was running") from None
+        yield noted
     finally:
-        # Otherwise the adapter keeps the file locked until the process ends.
-        DuckDBConnectionManager.close_all_connections()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stopped(signum: int) -> Interrupted:
+    stopped = Interrupted("stopped while dbt was running", hint="nothing was published")
+    if signum == signal.SIGTERM:
+        stopped.exit_code = ExitCode.TERMINATED
+    return stopped
 
 
 def _follow(job: DbtJob, progress: Progress) -> Callable[[Any], None]:
@@ -189,8 +223,6 @@ def _clean(message: str) -> str:
 
 
 def _explain(exception: BaseException | None, project: Path) -> Exception:
-    if isinstance(exception, KeyboardInterrupt):
-        return Interrupted("stopped while dbt was running")
     text = _clean(str(exception)) if exception else "dbt gave no result"
     return TransformError(f"dbt could not run: {text}", where=str(project), hint="nothing was published")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from olistctl.errors import ConfigError
 from olistctl.reading import table_of
-from olistctl.results import Finding
+from olistctl.results import Finding, counted
 from olistctl.sources import Contract, ForeignKey, Rule, Source
 from olistctl.warehouse import quote
 
@@ -34,19 +34,26 @@ class Check:
     source: str
     name: str
     severity: str
-    failing: int
+    failing: int | None  # None: it could not be checked
     message: str
     examples: tuple[Place, ...] = ()
 
     @property
     def is_error(self) -> bool:
         """Tell whether the check makes the delivery wrong."""
-        return self.failing > 0 and self.severity == "error"
+        return bool(self.failing) and self.severity == "error"
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether it was checked and found nothing."""
+        return self.failing == 0
 
     def finding(self) -> Finding:
         """Say what a failing check found, and where first."""
+        if self.failing is None:
+            return Finding(f"not checked: {self.message}", self.source)
         where = f"{self.examples[0].file}:{self.examples[0].line}" if self.examples else self.source
-        return Finding(f"{self.failing:,} rows, this the first: {self.message}", where)
+        return Finding(f"{counted(self.failing, 'row')}, the first here: {self.message}", where)
 
 
 def run_checks(connection: DuckDBPyConnection, contract: Contract, absent: Collection[str]) -> tuple[Check, ...]:
@@ -62,9 +69,8 @@ def run_checks(connection: DuckDBPyConnection, contract: Contract, absent: Colle
         if source.key:
             checks.append(_duplicates(connection, source))
         checks.extend(
-            _orphans(connection, source, key, contract.source(key.references))
+            _unchecked(source, key) if key.references in absent else _orphans(connection, source, key, contract)
             for key in source.foreign_keys
-            if key.references not in absent
         )
         checks.extend(_rule(connection, source, rule, contract) for rule in source.rules)
     return tuple(checks)
@@ -89,7 +95,14 @@ def _duplicates(connection: DuckDBPyConnection, source: Source) -> Check:
     return Check("duplicate_key", source.name, name, "error", count, f"the key ({name}) is already in the file", places)
 
 
-def _orphans(connection: DuckDBPyConnection, source: Source, key: ForeignKey, target: Source) -> Check:
+def _unchecked(source: Source, key: ForeignKey) -> Check:
+    name = ", ".join(key.columns)
+    message = f"{name} could not be looked up in {key.references}, of which nothing can be loaded"
+    return Check("foreign_key", source.name, name, "warning", None, message)
+
+
+def _orphans(connection: DuckDBPyConnection, source: Source, key: ForeignKey, contract: Contract) -> Check:
+    target = contract.source(key.references)
     same = " and ".join(f"child.{quote(a)} = parent.{quote(b)}" for a, b in zip(key.columns, key.to, strict=True))
     present = " and ".join(f"child.{quote(name)} is not null" for name in key.columns)
     failing = f"""
@@ -109,7 +122,7 @@ def _rule(connection: DuckDBPyConnection, source: Source, rule: Rule, contract: 
     except duckdb.Error as error:
         where = f"{contract.file} (sources.{source.name}.rules.{rule.name})"
         raise ConfigError(f"the rule is no valid condition: {str(error).splitlines()[0]}", where=where) from None
-    return Check("rule", source.name, rule.name, rule.severity, count, f"not true: {rule.condition}", places)
+    return Check("rule", source.name, rule.name, rule.severity, count, f"breaks the rule: {rule.condition}", places)
 
 
 def _measure(connection: DuckDBPyConnection, failing: str) -> tuple[int, tuple[Place, ...]]:

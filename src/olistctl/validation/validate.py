@@ -49,8 +49,8 @@ class ValidationReport:
 
     @property
     def warnings(self) -> int:
-        """The number of checks that fail only as a warning."""
-        return sum(check.failing > 0 and not check.is_error for check in self.checks)
+        """The number of checks that fail only as a warning, or could not be made."""
+        return sum(not check.is_good and not check.is_error for check in self.checks)
 
 
 def validate(

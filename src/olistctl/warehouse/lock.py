@@ -44,6 +44,18 @@ def writer_lock(state_dir: Path, command: str, wait_seconds: float = 0) -> Itera
         lock.release()
 
 
+def holder_is_alive(state_dir: Path) -> bool:
+    """Tell whether a process of olistctl holds the warehouse for writing right now."""
+    try:
+        pid = json.loads((state_dir / "holder.json").read_text())["pid"]
+        os.kill(pid, 0)
+    except PermissionError:  # it lives, as another user
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
 def _describe(holder: Path) -> str:
     try:
         who = json.loads(holder.read_text())

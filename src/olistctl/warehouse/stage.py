@@ -83,6 +83,7 @@ class Stage:
 
         Raises:
             EnvironmentFault: the disk is full, or the system does not let the file be replaced.
+            BusyError: another program has the live warehouse open for writing.
         """
         with self.connection() as connection:
             connection.execute("checkpoint")
@@ -90,6 +91,8 @@ class Stage:
         if wal.exists():  # a stale one would be replayed into the new file, silently
             raise EnvironmentFault("the stage file still has a write-ahead log", where=str(wal))
         connect(self.file, readonly=True).close()  # it must open before readers get it
+        if self.live.is_file():  # BusyError if another program is writing to it: its changes would be lost
+            connect(self.live, readonly=True).close()
         try:
             _flush(self.file)
             with suppress(FileNotFoundError):
