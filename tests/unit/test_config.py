@@ -142,6 +142,11 @@ def test_a_tilde_of_nobody_is_a_configuration_error(file: Path) -> None:
     assert error.where == f"{file}:1 (source_dir)"
 
 
+def test_a_target_that_no_section_names_is_refused(file: Path) -> None:
+    """Or `--target prod` would write to the default warehouse."""
+    assert "there is no target 'prod'" in fault(file, "version: 1", target="prod").message
+
+
 def test_the_state_stands_beside_the_warehouse(file: Path) -> None:
     settings = load(file, "version: 1", warehouse="/x/shop.duckdb")
     assert settings.state_dir == Path("/x/.shop")

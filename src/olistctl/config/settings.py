@@ -207,8 +207,9 @@ def _from_file(file: Path, found: _Found) -> dict[str, dict[str, Node]]:
 def _apply_target(sections: dict[str, dict[str, Node]], found: _Found) -> None:
     """Overlay the chosen target's section, below variables and options."""
     target, origin = found["target"]
-    if sections and target not in sections:
-        raise ConfigError(f"there is no target '{target}'", where=origin, hint=nearest_hint(target, sections))
+    known = sections or {KEYS["target"].default: {}}
+    if target not in known:
+        raise ConfigError(f"there is no target '{target}'", where=origin, hint=nearest_hint(target, known))
     for name, node in sections.get(target, {}).items():
         value = _from_node(name, node)
         if found[name][1] == "default":

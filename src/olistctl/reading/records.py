@@ -44,7 +44,6 @@ class RecordScan:
     crlf_ends: int = 0
     lf_ends: int = 0
     open_quote_line: int | None = None
-    ends_in_newline: bool = True
     nul_line: int | None = None
     bad_utf8_line: int | None = None
 
@@ -98,8 +97,6 @@ def _note_bytes(scan: RecordScan, raw: bytes, line: int) -> None:
         scan.crlf_ends += 1
     elif raw.endswith(b"\n"):
         scan.lf_ends += 1
-    else:
-        scan.ends_in_newline = False
 
 
 def places_of(file: Path, numbers: Collection[int]) -> list[RecordPlace]:

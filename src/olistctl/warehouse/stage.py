@@ -124,6 +124,7 @@ def open_stage(settings: Settings, command: str) -> Iterator[Stage]:
             shutil.rmtree(folder, ignore_errors=True)  # what a killed writer left
             folder.mkdir(parents=True)
             if stage.live.exists():
+                _fold_in_log(stage.live)
                 connect(stage.live, readonly=True).close()
         except OSError as error:
             raise EnvironmentFault(f"cannot make the stage file: {error}", where=str(folder)) from None
@@ -131,6 +132,14 @@ def open_stage(settings: Settings, command: str) -> Iterator[Stage]:
             yield stage
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fold_in_log(live: Path) -> None:
+    """Bring the log that a killed foreign writer left into its file, so that no rename can part the two."""
+    if live.with_name(live.name + ".wal").exists():
+        connection = connect(live)
+        connection.execute("checkpoint")
+        connection.close()
 
 
 def _flush(path: Path) -> None:
