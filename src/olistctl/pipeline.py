@@ -211,7 +211,7 @@ def run_pipeline(
         work = _Work(settings, command, full_refresh, progress or NoProgress(), _new_run_id(), _now(), stage, contract)
         logs.set_run_id(work.run_id)
         log.info("%s started: target %s, warehouse %s", command, settings.target, settings.warehouse)
-        folder = settings.state_dir / "journal"
+        folder = settings.journal_dir
         journal.write_journal(folder, _run_of(work, journal.RUNNING))
         try:
             _prepare(work)
@@ -277,7 +277,7 @@ def _do(work: _Work, name: str, step: Step) -> None:
 
 def _publish(work: _Work) -> None:
     """Stage 5, PUBLISH: enter the run in the ledger and put the stage in place of the live warehouse."""
-    folder = work.settings.state_dir / "journal"
+    folder = work.settings.journal_dir
     kept_aside = [run for run in journal.read_journal(folder) if run.run_id != work.run_id]
 
     def publish(work: _Work) -> _Outcome:
@@ -307,7 +307,7 @@ def _record_failure(work: _Work, error: BaseException) -> None:
     stage_name = work.stages[-1].stage if work.stages else work.command
     if not stopped:
         work.errors.append(LoggedError(_now(), stage_name, None, type(error).__name__, message, {"where": where}))
-    folder = work.settings.state_dir / "journal"
+    folder = work.settings.journal_dir
     run = _run_of(work, "interrupted" if stopped else "failed", message)
     journal.write_journal(folder, run)
     if stopped or isinstance(error, UsageError) or not work.stage.live.exists():

@@ -70,7 +70,7 @@ def read_status(settings: Settings) -> StatusReport:
     exists = settings.warehouse.is_file()
     loaded: tuple[LoadedFile, ...] = ()
     tables: tuple[TableStatus, ...] = ()
-    runs = journal.read_journal(settings.state_dir / "journal")
+    runs = journal.read_journal(settings.journal_dir)
     if not holder_is_alive(settings.state_dir):
         runs = tuple(journal.as_ended(run) for run in runs)
     published = None

@@ -7,6 +7,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from olistctl.reading.records import RecordScan
+
 
 @dataclass(frozen=True)
 class Row:
@@ -54,3 +56,9 @@ def csv_bytes(rows: Sequence[Sequence[str]], end: str = "\n", *, quote_all: bool
     dialect = "unix" if quote_all else "excel"  # unix quotes every field
     csv.writer(out, dialect, lineterminator=end).writerows(rows)
     return out.getvalue().encode("utf-8")
+
+
+def line_of(scan: RecordScan, number: int) -> int:
+    """Return the physical line on which a record starts, by the scan's shifts."""
+    shifts = [shift for first, shift in scan.line_shifts if first <= number]
+    return number + 1 + (shifts[-1] if shifts else 0)

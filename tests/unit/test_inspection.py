@@ -20,6 +20,7 @@ from olistctl.reading import Inspection, inspect_file
 from olistctl.sources import Column, Contract, Source, SourceFile
 from olistctl.validation import inspect_all
 from tests.delivery import CATEGORY_TRANSLATION, FILES, NAMES, ORDER_REVIEWS, RECORDS, SELLERS
+from tests.unit.oracle import line_of
 
 SOURCE = Source(
     "things",
@@ -290,4 +291,4 @@ def test_many_files_are_inspected_in_their_order(contract: Contract, delivery: P
 def test_reviews_keep_the_line_ends_inside_their_messages(contract: Contract, file: Path) -> None:
     found = inspect(file, ORDER_REVIEWS, contract.source("order_reviews"))
     assert (found.records, found.line_ends, found.blank_lines) == (3, "CRLF", 0)
-    assert [found.scan.line_of(number) for number in (1, 2, 3)] == [2, 3, 6]
+    assert [line_of(found.scan, number) for number in (1, 2, 3)] == [2, 3, 6]

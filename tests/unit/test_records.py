@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from olistctl.reading.records import RecordScan, match_offsets, places_of, scan_records
 from tests.delivery import FILES, RECORDS
-from tests.unit.oracle import csv_bytes, rows_of
+from tests.unit.oracle import csv_bytes, line_of, rows_of
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_the_records_of_the_delivery_are_counted(file: Path, source: str) -> Non
 
 def test_the_line_of_a_record_is_where_it_starts_whatever_stood_before(file: Path) -> None:
     found = scan(file, b'a,b\n1,2\n\n3,"x\ny"\n5,6\n\n\n7,"\n"\n9,0')
-    assert [found.line_of(number) for number in range(1, 6)] == [2, 4, 6, 9, 11]
+    assert [line_of(found, number) for number in range(1, 6)] == [2, 4, 6, 9, 11]
     assert found.blank_lines == 3
 
 
@@ -64,7 +64,7 @@ def test_a_file_without_detours_needs_no_shifts(file: Path) -> None:
 
 def test_a_header_of_two_lines_shifts_every_record(file: Path) -> None:
     found = scan(file, b'"a\nb",c\n1,2\n3,4\n')
-    assert [found.line_of(1), found.line_of(2)] == [3, 4]
+    assert [line_of(found, 1), line_of(found, 2)] == [3, 4]
 
 
 def test_the_header_is_kept_with_its_bytes(file: Path) -> None:
@@ -180,6 +180,6 @@ def test_whatever_the_csv_module_writes_is_counted_and_placed_as_it_reads_it(
     found = scan(file, data)
     expected = rows_of(data)
     assert found.records == len(expected)
-    assert [found.line_of(number) for number in range(1, found.records + 1)] == [row.line for row in expected]
+    assert [line_of(found, number) for number in range(1, found.records + 1)] == [row.line for row in expected]
     places = places_of(file, set(range(1, found.records + 1)))
     assert [(place.line, place.raw.decode()) for place in places] == [(row.line, row.text) for row in expected]

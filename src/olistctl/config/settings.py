@@ -64,6 +64,11 @@ class Settings:
         """The folder beside the warehouse that holds its lock, its stage file and dbt's artifacts."""
         return self.warehouse.parent / f".{self.warehouse.stem}"
 
+    @property
+    def journal_dir(self) -> Path:
+        """The folder of the runs that no published warehouse holds yet."""
+        return self.state_dir / "journal"
+
 
 @dataclass(frozen=True)
 class _Key:

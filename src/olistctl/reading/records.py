@@ -34,7 +34,6 @@ class RecordScan:
     """What the scan found; lines count from 1, records from 1 after the header."""
 
     header: bytes = b""
-    header_lines: int = 0
     records: int = 0
     blank_lines: int = 0
     # (number of the first record that stands `shift` lines further down than record number + header)
@@ -46,15 +45,6 @@ class RecordScan:
     open_quote_line: int | None = None
     nul_line: int | None = None
     bad_utf8_line: int | None = None
-
-    def line_of(self, number: int) -> int:
-        """Return the physical line on which a record starts."""
-        shift = 0
-        for first, value in self.line_shifts:
-            if first > number:
-                break
-            shift = value
-        return number + 1 + shift
 
     def has_mixed_line_ends(self) -> bool:
         """Tell whether records end in different ways."""
@@ -71,9 +61,8 @@ def scan_records(file: Path, on_bytes: Callable[[int], None] | None = None) -> R
         if on_bytes and since_told > 1 << 20:
             on_bytes(since_told)
             since_told = 0
-        if not scan.header_lines:
+        if not scan.header:
             scan.header = raw
-            scan.header_lines = raw.count(b"\n") or 1
         elif raw in _BLANK:
             scan.blank_lines += 1
             continue
