@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SAMPLE_ORDERS ?= 2000
 SOURCE_DIR ?= data/source
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test torture lint bench clean
 
 help:  ## show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ demo: $(VENV)/.ready  ## build a warehouse from data/source; without data, from 
 
 test: lint  ## lint, types, unit and integration tests, the dbt project on a generated sample
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+torture: $(VENV)/.ready  ## the long version of the tests of damage, kills, full disks and busy readers (about an hour)
+	OLISTCTL_TORTURE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/torture
 
 lint: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/ruff check

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from olistctl.errors import OlistctlError
-from olistctl.results import Finding, NoProgress, Progress, to_plain
+from olistctl.results import Finding, NoProgress, Progress, printable, to_plain
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -43,9 +43,7 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(
-            title=Text(_printable(title), style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
-        )
+        table = Table(title=Text(printable(title), style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(columns):
             numeric = any(isinstance(row[index], (int, float)) for row in rows)
             table.add_column(
@@ -57,12 +55,12 @@ class Console:
 
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""
-        self._rich(sys.stdout).print(_printable(text), soft_wrap=True)
+        self._rich(sys.stdout).print(printable(text), soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Print a remark on stderr, unless quiet."""
         if not self.quiet:
-            self._rich(sys.stderr).print(_printable(text), soft_wrap=True)
+            self._rich(sys.stderr).print(printable(text), soft_wrap=True)
 
     def problems(self, findings: Sequence[Finding]) -> None:
         """Print what makes the command fail on stderr, each with what to type next."""
@@ -116,10 +114,10 @@ class Console:
 
         text = Text()
         text.append(f"{word}: ", style=f"bold {style}")
-        text.append(_printable(f"{finding.where}: {finding.message}" if finding.where else finding.message))
+        text.append(printable(f"{finding.where}: {finding.message}" if finding.where else finding.message))
         if finding.hint:
             text.append("\n  next: ", style="bold")
-            text.append(_printable(finding.hint))
+            text.append(printable(finding.hint))
         self._rich(sys.stderr).print(text, soft_wrap=True)
 
     def _rich(self, stream: IO[str]) -> RichConsole:
@@ -167,7 +165,7 @@ class _Bars:
     def advance(self, amount: float = 1, doing: str | None = None) -> None:
         self._bars.update(self._task, advance=amount)
         if doing is not None:
-            self._bars.update(self._task, doing=_printable(doing))
+            self._bars.update(self._task, doing=printable(doing))
 
     def finish(self) -> None:
         total = self._bars.tasks[self._task].total or 1
@@ -184,12 +182,4 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.2f}"
-    return _printable(str(value))
-
-
-def _printable(text: str) -> str:
-    """Show control characters and lone surrogates as escapes; line breaks stay."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "backslashreplace").decode()
-        for char in text
-    )
+    return printable(str(value))

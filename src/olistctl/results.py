@@ -55,6 +55,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def printable(text: str) -> str:
+    """Show control characters and lone surrogates as escapes; line breaks stay."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "backslashreplace").decode()
+        for char in text
+    )
+
+
 def to_plain(value: Any) -> Any:
     """Turn a result (dataclasses, paths, times, enums) into what `json.dumps` can write."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -71,4 +79,6 @@ def to_plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, bytes):  # a record of a file; what is no UTF-8 is shown as escapes
+        return value.decode("utf-8", errors="backslashreplace")
     return value

@@ -14,7 +14,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from olistctl.reading.parsing import METADATA_COLUMNS, SQL_TYPES
+from olistctl.reading.guards import SQL_TYPES
+from olistctl.reading.raw_table import METADATA_COLUMNS
 from olistctl.sources import Contract, Source
 from olistctl.warehouse.connection import STORAGE_VERSION
 

@@ -13,7 +13,14 @@ import pytest
 from tests.integration.conftest import Project, clean_environment, new_project
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("run", "validate", "load", "transform", "snapshot", "test", "status", "init", "sample")
+COMMANDS = (
+    "run", "validate", "load", "transform", "snapshot", "test", "status", "errors", "quarantine", "init",
+    "sample",
+)  # fmt: skip
+GROUPS = {
+    "errors": ("list", "show", "resolve", "ignore"),
+    "quarantine": ("list", "show", "export", "replay", "discard"),
+}
 HEAVY = ("dbt", "duckdb", "rich", "yaml", "filelock", "watchdog")
 
 
@@ -27,8 +34,12 @@ def test_help_lists_every_command_and_each_has_its_own_help(empty: Project) -> N
     shown = [line.split()[1] for line in text.splitlines() if line.startswith("│ ") and line[2].isalpha()]
     assert shown == list(COMMANDS)
     for command in COMMANDS:
-        own = empty.ok(command, "--help").stdout
-        assert "--json" in own, "the global options stand after the command too"
+        names = GROUPS.get(command, ())
+        for own in [[command, name] for name in names] or [[command]]:
+            assert "--json" in empty.ok(*own, "--help").stdout, "the global options stand after the command too"
+        if names:
+            text = empty.ok(command, "--help").stdout
+            assert [name for name in names if f"│ {name} " not in text] == []
 
 
 def test_nothing_heavy_is_imported_before_a_command_runs() -> None:

@@ -40,7 +40,8 @@ def test_every_record_of_every_file_is_in_raw_and_in_the_ledger(built: Project, 
         records = records_of(built.source_dir / source.file)
         assert built.value(f"select count(*) from raw.{source.table}") == records
         audit = built.query(
-            "select status, records, rows_loaded, records_bad from etl.load_audit where file_name = ?", source.file
+            "select status, records, rows_loaded, records_quarantined from etl.load_audit where file_name = ?",
+            source.file,
         )
         assert audit == [("loaded", records, records, 0)]
         assert built.query("select rows_loaded from etl.source_files where source = ?", source.name) == [(records,)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from olistctl.reading.records import RecordScan
@@ -25,11 +25,27 @@ class Row:
 
     @property
     def is_well_quoted(self) -> bool:
-        """Tell whether the record alone is strict CSV."""
-        try:
-            return len(list(csv.reader([self.text], strict=True))) == 1
-        except csv.Error:
-            return False
+        """Tell whether the quotes of the record are as RFC 4180 has them: around a whole field, or doubled in one."""
+        state = "start"
+        for char in self.text:
+            state = _NEXT[state](char)
+            if state == "wrong":
+                return False
+        return state != "inside"
+
+    @property
+    def is_ended(self) -> bool:
+        """Tell whether the record has its line end."""
+        return self.text.endswith("\n")
+
+
+# How the state of a reader by RFC 4180 follows from the one before and the next character.
+_NEXT: dict[str, Callable[[str], str]] = {
+    "start": lambda char: "inside" if char == '"' else "start" if char in ",\r\n" else "plain",
+    "plain": lambda char: "wrong" if char == '"' else "start" if char in ",\r\n" else "plain",
+    "inside": lambda char: "quote" if char == '"' else "inside",
+    "quote": lambda char: "inside" if char == '"' else "start" if char in ",\r\n" else "wrong",
+}
 
 
 def rows_of(data: bytes) -> list[Row]:

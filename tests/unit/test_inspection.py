@@ -245,11 +245,27 @@ def test_a_file_without_permission_is_refused(file: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
-def test_a_file_that_fails_while_it_is_read_is_refused(file: Path) -> None:
-    file.symlink_to("/proc/self/mem")
-    found = inspect(file)
+def test_a_file_that_fails_while_it_is_read_is_refused() -> None:
+    found = inspect(Path("/proc/self/mem"))
     assert found.refusal_type == "unreadable"
     assert "permissions" in (found.hint or "")
+
+
+@pytest.mark.parametrize("outside", ["../other.csv", "/etc/hostname"])
+def test_a_link_that_leaves_the_source_folder_is_refused_and_not_read(tmp_path: Path, outside: str) -> None:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (tmp_path / "other.csv").write_bytes(HEADER)
+    (folder / "things.csv").symlink_to(outside)
+    found = inspect(folder / "things.csv")
+    assert (found.refusal_type, found.sha256) == ("link_outside", None)
+
+
+def test_a_file_in_a_source_folder_that_is_itself_a_link_is_good(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "things.csv").write_bytes(HEADER)
+    (tmp_path / "here").symlink_to("there")
+    assert inspect(tmp_path / "here" / "things.csv").can_load
 
 
 def test_a_file_whose_name_is_not_utf8_is_refused(tmp_path: Path) -> None:

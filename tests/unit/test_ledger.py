@@ -24,7 +24,7 @@ FILE = LoadedFile(
     contract_sha256="cd" * 32,
     records=3,
     rows_loaded=2,
-    records_bad=1,
+    records_quarantined=1,
     loaded_at=AT,
     run_id="r1",
 )
@@ -176,3 +176,74 @@ def test_a_live_warehouse_without_a_ledger_carries_nothing_over(tmp_path: Path) 
         connection.execute(f"attach '{tmp_path / 'live.duckdb'}' as live (read_only)")
         ledger.carry_over(connection)
         assert ledger.loaded_files(connection) == ()
+
+
+# --- a ledger of an older release ---
+
+OLD_SOURCE_FILES = """
+    create schema etl;
+    create table etl.source_files (
+        source VARCHAR NOT NULL, file_name VARCHAR NOT NULL, size_bytes BIGINT NOT NULL, modified_at TIMESTAMP NOT NULL,
+        sha256 VARCHAR NOT NULL, contract_sha256 VARCHAR NOT NULL, records BIGINT NOT NULL, rows_loaded BIGINT NOT NULL,
+        records_bad BIGINT NOT NULL, loaded_at TIMESTAMP NOT NULL, run_id VARCHAR NOT NULL,
+        PRIMARY KEY (source, file_name)
+    )
+"""
+
+
+def old_ledger(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(OLD_SOURCE_FILES)
+    marks = ", ".join("?" * len(vars(FILE)))
+    connection.execute(f"insert into etl.source_files values ({marks})", list(vars(FILE).values()))
+
+
+def test_a_ledger_of_an_older_release_becomes_todays_in_place(connection: duckdb.DuckDBPyConnection) -> None:
+    old_ledger(connection)
+    assert not ledger.is_current(connection)
+    ledger.create(connection)
+    assert ledger.is_current(connection)
+    assert ledger.loaded_files(connection) == (FILE,)
+    with pytest.raises(duckdb.ConstraintException):
+        connection.execute("insert into etl.source_files from etl.source_files")
+    ledger.record_loaded(connection, replace(FILE, run_id="r2"))
+
+
+def test_a_ledger_of_an_older_release_is_carried_over(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "live.duckdb")) as live:
+        old_ledger(live)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{tmp_path / 'live.duckdb'}' as live (read_only)")
+        ledger.carry_over(connection)
+        assert ledger.loaded_files(connection) == (FILE,)
+        assert ledger.is_current(connection)
+
+
+# --- errors ---
+
+
+def test_errors_have_numbers_of_their_own_across_runs_and_can_be_settled(etl: duckdb.DuckDBPyConnection) -> None:
+    ledger.record_run(etl, RUN)
+    ledger.record_run(etl, replace(RUN, run_id="r2", errors=(ERROR, ERROR)))
+    assert [error.error_id for error in ledger.logged_errors(etl)] == [3, 2, 1]
+    ledger.settle_errors(etl, [1, 3], "RESOLVED", "mended; 'so'", AT)
+    assert [error.error_id for error in ledger.logged_errors(etl, status="OPEN")] == [2]
+    first = ledger.logged_errors(etl, status="RESOLVED")[-1]
+    assert first.details["resolution"]["reason"] == "mended; 'so'"
+    assert first.details["run_id"] == "r1"
+
+
+def test_what_live_knows_of_its_runs_joins_a_ledger_that_stopped_before_them(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "live.duckdb")) as live:
+        ledger.create(live)
+        ledger.record_run(live, RUN)
+        ledger.record_run(live, replace(RUN, run_id="r2"))
+        ledger.settle_errors(live, [1], "IGNORED", None, AT)
+        ledger.record_loaded(live, FILE)
+    with duckdb.connect() as connection:
+        ledger.create(connection)
+        ledger.record_run(connection, RUN)
+        connection.execute(f"attach '{tmp_path / 'live.duckdb'}' as live (read_only)")
+        ledger.keep_history_of(connection)
+        assert {run.run_id for run in ledger.recent_runs(connection, 9)} == {"r1", "r2"}
+        assert [error.status for error in ledger.logged_errors(connection)] == ["OPEN", "IGNORED"]
+        assert ledger.loaded_files(connection) == (), "which files are loaded is the affair of the version itself"

@@ -50,7 +50,8 @@ def statuses(files: Sequence[FileLoad]) -> dict[str, str]:
 
 def audit(desk: Desk, run_id: str) -> dict[str, tuple[str, int, int, int]]:
     rows = desk.query(
-        "select file_name, status, records, rows_loaded, records_bad from etl.load_audit where run_id = ?", run_id
+        "select file_name, status, records, rows_loaded, records_quarantined from etl.load_audit where run_id = ?",
+        run_id,
     )
     return {name: (status, records, loaded, bad) for name, status, records, loaded, bad in rows}
 
@@ -63,7 +64,7 @@ def test_a_whole_delivery_loads_with_every_record(desk: Desk, fresh: bool) -> No
     report = desk.load(fresh=fresh)
     assert {file.source: file.loaded for file in report.files} == RECORDS
     assert {file.source: len(desk.rows(file.source)) for file in report.files} == RECORDS
-    assert (report.rows_loaded, report.records_bad, report.faulty, report.changed) == (26, 0, (), True)
+    assert (report.rows_loaded, report.records_quarantined, report.faulty, report.changed) == (26, 0, (), True)
 
 
 def test_a_row_carries_file_line_time_and_run(desk: Desk) -> None:
@@ -352,7 +353,7 @@ def test_the_ledger_tells_of_each_file_what_was_loaded(desk: Desk) -> None:
     for source, file in files.items():
         assert (file.sha256, file.size_bytes) == (found[source].sha256, len(FILES[source]))
         assert (file.modified_at, file.run_id, file.loaded_at) == (found[source].modified_at, "run-1", AT)
-        assert (file.records, file.rows_loaded, file.records_bad) == (RECORDS[source], RECORDS[source], 0)
+        assert (file.records, file.rows_loaded, file.records_quarantined) == (RECORDS[source], RECORDS[source], 0)
 
 
 def test_every_run_is_audited_file_by_file(desk: Desk) -> None:
@@ -489,7 +490,7 @@ def test_a_file_whose_name_is_not_utf8_is_refused_and_the_others_load(small: Des
     (small.folder / os.fsdecode(b"olist_sellers_dataset_\xff.csv")).write_bytes(SELLERS)
     for fresh in (False, True):
         report = small.load(fresh=fresh)
-        assert statuses(report.files)["olist_sellers_dataset_\\xff.csv"] == "refused"
+        assert statuses(report.files)["olist_sellers_dataset_\\xff.csv (not UTF-8)"] == "refused"
         assert (len(small.rows("orders")), len(small.rows("sellers"))) == (3, 2)
 
 

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import signal
 import sys
-from types import FrameType
+import tempfile
+import traceback
+from inspect import isfunction
+from types import FrameType, ModuleType
 from typing import Annotated, NoReturn
 
 import typer
 
 import olistctl.cli.call as calls
 from olistctl import __version__
-from olistctl.cli import commands_pipeline, commands_setup, commands_status, commands_validate
+from olistctl.cli import (
+    commands_errors,
+    commands_pipeline,
+    commands_quarantine,
+    commands_setup,
+    commands_status,
+    commands_validate,
+)
 from olistctl.cli.call import INSPECT, PIPELINE, SETUP, Call, with_globals
 from olistctl.errors import EnvironmentFault, ExitCode, Interrupted, OlistctlError
 
@@ -52,20 +62,34 @@ def _global(
     """
 
 
+def _group(module: ModuleType) -> typer.Typer:
+    """Make a group of commands of the public functions of a module, in their order."""
+    group = typer.Typer(help=module.HELP, no_args_is_help=True)
+    for name, function in vars(module).items():
+        if isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_"):
+            group.command(name.rstrip("_"))(with_globals(function))
+    return group
+
+
 app.callback()(with_globals(_global))
 # Every command, in the order in which `--help` shows them.
-for _name, _panel, _function in (
-    ("run", PIPELINE, commands_pipeline.run),
-    ("validate", PIPELINE, commands_validate.validate),
-    ("load", PIPELINE, commands_pipeline.load),
-    ("transform", PIPELINE, commands_pipeline.transform),
-    ("snapshot", PIPELINE, commands_pipeline.snapshot),
-    ("test", PIPELINE, commands_pipeline.test),
-    ("status", INSPECT, commands_status.status),
-    ("init", SETUP, commands_setup.init),
-    ("sample", SETUP, commands_setup.sample),
+for _panel, _name, _function in (
+    (PIPELINE, "run", commands_pipeline.run),
+    (PIPELINE, "validate", commands_validate.validate),
+    (PIPELINE, "load", commands_pipeline.load),
+    (PIPELINE, "transform", commands_pipeline.transform),
+    (PIPELINE, "snapshot", commands_pipeline.snapshot),
+    (PIPELINE, "test", commands_pipeline.test),
+    (INSPECT, "status", commands_status.status),
+    (INSPECT, "errors", commands_errors),
+    (INSPECT, "quarantine", commands_quarantine),
+    (SETUP, "init", commands_setup.init),
+    (SETUP, "sample", commands_setup.sample),
 ):
-    app.command(_name, rich_help_panel=_panel)(with_globals(_function))
+    if isinstance(_function, ModuleType):
+        app.add_typer(_group(_function), name=_name, rich_help_panel=_panel)
+    else:
+        app.command(_name, rich_help_panel=_panel)(with_globals(_function))
 
 
 def main() -> NoReturn:
@@ -93,14 +117,16 @@ def _report_bug(error: Exception) -> NoReturn:
     from olistctl.logs import get_logger
 
     logger = get_logger("olistctl")
-    logger.error("bug", exc_info=error)
     files = [handler.baseFilename for handler in logger.handlers if hasattr(handler, "baseFilename")]
-    bug = OlistctlError(
-        f"a bug in olistctl: {type(error).__name__}: {error}",
-        hint=f"the report is in {files[0]}"
-        if files
-        else "run it again with a configuration to get a report in the log",
-    )
+    if files:
+        logger.error("bug", exc_info=error)
+    else:  # a command that only reads keeps no log
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="olistctl-bug-", suffix=".log", encoding="utf-8", delete=False
+        ) as report:
+            traceback.print_exception(error, file=report)
+        files = [report.name]
+    bug = OlistctlError(f"a bug in olistctl: {type(error).__name__}: {error}", hint=f"the report is in {files[0]}")
     calls.current.console.error(bug)
     sys.exit(ExitCode.BUG)
 

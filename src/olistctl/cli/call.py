@@ -72,6 +72,14 @@ class Call:
 
         return load_settings(self.config, {"target": self.target} | overrides)
 
+    def logged_settings(self, **overrides: Any) -> Settings:
+        """Read the settings for a command that writes, and open its log."""
+        from olistctl.logs import open_log
+
+        settings = self.settings(**overrides)
+        open_log(settings.log_file, settings.log_max_bytes, settings.log_backups)
+        return settings
+
 
 current = Call()
 

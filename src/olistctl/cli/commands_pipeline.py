@@ -82,11 +82,9 @@ def _execute(
     wait: float | None = None,
 ) -> None:
     from olistctl.errors import ExitCode
-    from olistctl.logs import open_log
     from olistctl.pipeline import run_pipeline
 
-    settings = call.settings(source_dir=source_dir, **{"lock.wait_seconds": wait})
-    open_log(settings.log_file, settings.log_max_bytes, settings.log_backups)
+    settings = call.logged_settings(source_dir=source_dir, **{"lock.wait_seconds": wait})
     console = call.console
     with console.progress() as progress:
         report = run_pipeline(settings, name, full_refresh=full_refresh, strict=strict, progress=progress)
@@ -119,8 +117,8 @@ def _render_files(console: Console, report: RunReport) -> None:
     assert report.load
     console.table(
         "Files",
-        ["file", "result", "records", "loaded", "bad", "seconds"],
-        [[f.file, f.status, f.records, f.loaded, f.bad, f.seconds] for f in report.load.files],
+        ["file", "result", "records", "loaded", "quarantined", "seconds"],
+        [[f.file, f.status, f.records, f.loaded, f.quarantined, f.seconds] for f in report.load.files],
     )
 
 

@@ -33,6 +33,7 @@ def validate(call: Call, source_dir: SourceDir = None) -> None:
             contract,
             settings.source_dir,
             max_bad_share=settings.max_bad_share,
+            warehouse=settings.warehouse,
             threads=settings.threads,
             progress=progress,
         )
@@ -56,7 +57,9 @@ def _render(console: Console, report: ValidationReport) -> None:
         _render_detail(console, report)
     failing = [check for check in report.checks if not check.is_good]
     console.warnings([check.finding() for check in failing if not check.is_error])
-    console.problems([file.load.finding() for file in report.files if not file.load.is_whole])
+    console.problems(
+        [file.load.finding("olistctl validate --verbose") for file in report.files if not file.load.is_whole]
+    )
     console.problems([check.finding() for check in failing if check.is_error])
     verdict = "The delivery has faults" if report.problems else "The delivery is good"
     console.line(f"{verdict}: {counted(report.problems, 'problem')}, {counted(report.warnings, 'warning')}")

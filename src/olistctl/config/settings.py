@@ -50,6 +50,8 @@ class Settings:
     threads: int
     memory_limit: str | None
     max_bad_share: float
+    quarantine_dir: Path
+    keep_versions: int
     lock_wait_seconds: float
     watch_settle_seconds: float
     watch_rescan_seconds: float
@@ -137,6 +139,8 @@ KEYS: dict[str, _Key] = {
     "dbt_project": _Key("../olist_dw_dbt", _text, is_path=True),
     "target": _Key("dev", _text),
     "load.max_bad_share": _Key(0.05, _number(0, 1)),
+    "load.quarantine_dir": _Key("../data/quarantine", _text, is_path=True),
+    "publish.keep_versions": _Key(1, _whole(0, 1000)),
     "lock.wait_seconds": _Key(0, _number(0, 86_400)),
     "watch.settle_seconds": _Key(2, _number(0, 3_600)),
     "watch.rescan_seconds": _Key(30, _number(1, 86_400)),
@@ -152,7 +156,12 @@ TARGET_KEYS: dict[str, _Key] = {
 }
 ALL_KEYS = KEYS | TARGET_KEYS
 # The field of `Settings` that holds a key, where it is not the key itself.
-_FIELDS = {"contract": "contract_file", "load.max_bad_share": "max_bad_share"}
+_FIELDS = {
+    "contract": "contract_file",
+    "load.max_bad_share": "max_bad_share",
+    "load.quarantine_dir": "quarantine_dir",
+    "publish.keep_versions": "keep_versions",
+}
 CONFIG_VARIABLE = "OLISTCTL_CONFIG"
 
 

@@ -77,6 +77,12 @@ class Node:
         if isinstance(self.value, bool) or self.scalar() != FORMAT_VERSION:
             raise self.error(f"version {self.value} is not known", hint=f"this olistctl reads version {FORMAT_VERSION}")
 
+    def number(self, low: float, high: float) -> float:
+        """Return the value as a number from `low` to `high`."""
+        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)) or not low <= self.value <= high:
+            raise self.error(f"expected a number from {low:g} to {high:g}, found {_kind(self.value)}")
+        return float(self.value)
+
     def truth(self) -> bool:
         """Return the value as true or false."""
         if not isinstance(self.value, bool):

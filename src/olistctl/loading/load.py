@@ -3,122 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olistctl import ledger
 from olistctl.errors import DataError
+from olistctl.loading.accounting import check_accounts, quarantine_bad_records
+from olistctl.loading.evidence import keep_evidence
+from olistctl.loading.report import LOADED, MISSING, REFUSED, REMOVED, UNCHANGED, FileLoad, LoadReport
 from olistctl.reading import (
-    BadCount,
-    BadRecord,
     Inspection,
     ParsedFile,
+    Reading,
     UnreadableFile,
     create_raw_table,
-    delete_file,
     parse_into,
     table_of,
 )
-from olistctl.results import Finding, NoProgress, Progress, counted
+from olistctl.results import NoProgress, Progress
 from olistctl.sources import Contract, Source
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-# What a load can do with a file.
-LOADED, UNCHANGED, MISSING, REFUSED, REMOVED = "loaded", "unchanged", "missing", "refused", "removed"
-
-
-@dataclass(frozen=True)
-class FileLoad:
-    """What became of one file; `kept` counts its earlier rows that stay in place."""
-
-    source: str
-    table: str
-    file: str
-    status: str
-    records: int = 0
-    loaded: int = 0
-    bad: int = 0
-    kept: int = 0
-    seconds: float = 0.0
-    reason: str | None = None
-    reason_type: str | None = None
-    hint: str | None = None
-    bad_counts: tuple[BadCount, ...] = ()
-    examples: tuple[BadRecord, ...] = ()
-
-    @property
-    def is_whole(self) -> bool:
-        """Tell whether the file is there and nothing of it is missing from its table."""
-        return not self.bad and self.status not in (MISSING, REFUSED) and not self.has_no_records
-
-    @property
-    def has_no_records(self) -> bool:
-        """Tell whether the file holds a header alone, as an export that failed leaves it."""
-        return self.status in (LOADED, UNCHANGED) and not self.records
-
-    def fault_type(self) -> str:
-        """Return in one word what is wrong with a file that is not whole."""
-        if self.has_no_records:
-            return "no_records"
-        return self.reason_type or (self.bad_counts[0].error_type if self.bad_counts else "bad_records")
-
-    def finding(self) -> Finding:
-        """Say what became of a file that is not whole."""
-        if self.has_no_records:
-            return Finding(f"it has a header and no records; raw.{self.table} gets no rows from it", self.file)
-        if self.status == UNCHANGED:
-            message = f"{self.bad:,} of its {self.records:,} records were bad when it was loaded"
-            return Finding(message, self.file, "olistctl validate --verbose")
-        if self.status == LOADED:
-            reasons = ", ".join(
-                f"{count.records:,} {count.error_type}" + (f" in {count.column}" if count.column else "")
-                for count in self.bad_counts[:3]
-            )
-            first = f", the first in line {self.examples[0].line:,}" if self.examples else ""
-            message = f"{self.bad:,} of {self.records:,} records are bad{first}: {reasons}"
-            return Finding(message, self.file, "olistctl validate --verbose")
-        stays = f"its {self.kept:,} loaded rows stay" if self.kept else f"raw.{self.table} gets no rows from it"
-        return Finding(f"{self.status}: {self.reason}; {stays}", self.file, self.hint)
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What a load did, file by file."""
-
-    files: tuple[FileLoad, ...]
-
-    @property
-    def rows_loaded(self) -> int:
-        """The number of rows written."""
-        return sum(file.loaded for file in self.files)
-
-    @property
-    def records_bad(self) -> int:
-        """The number of records that this load left out because they are bad."""
-        return sum(file.bad for file in self.files if file.status != UNCHANGED)
-
-    @property
-    def summary(self) -> str:
-        """How many files met which fate, in words."""
-        fates = Counter(file.status for file in self.files)
-        words = [f"{fates[fate]} {fate}" for fate in (LOADED, UNCHANGED, MISSING, REFUSED, REMOVED) if fates[fate]]
-        bad = f"; {counted(self.records_bad, 'bad record')}" if self.records_bad else ""
-        return f"files: {', '.join(words)}{bad}"
-
-    @property
-    def changed(self) -> bool:
-        """Tell whether any table of `raw` has other rows than before."""
-        return any(file.status in (LOADED, REMOVED) for file in self.files)
-
-    @property
-    def faulty(self) -> tuple[FileLoad, ...]:
-        """The files that did not load whole."""
-        return tuple(file for file in self.files if not file.is_whole)
 
 
 @dataclass(frozen=True)
@@ -145,13 +54,17 @@ def load_files(
     max_bad_share: float,
     fresh: bool,
     has_live: bool = False,
+    evidence_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> LoadReport:
     """Bring the tables of `raw` to what the inspected files say, in one transaction with the audit.
 
     `fresh`: the tables are empty, so every file is read again, and the rows of a file that is missing or
     refused are taken from the attached database `live` (if `has_live`). Otherwise files whose content the
-    ledger knows are left alone.
+    ledger knows are left alone. `evidence_dir`: where to put copies of refused files and bad records.
+
+    Raises:
+        DataError: the records of a file are not the rows loaded and the records quarantined.
     """
     refused: dict[str, str] = {}
     progress = progress or NoProgress()
@@ -162,13 +75,14 @@ def load_files(
         try:
             report = _load_all(load, contract, inspections)
             connection.commit()
-            return report
         except UnreadableFile as unreadable:
             connection.rollback()
             refused[unreadable.file] = unreadable.message
         except BaseException:
             connection.rollback()
             raise
+        else:
+            return keep_evidence(connection, evidence_dir, report, inspections) if evidence_dir else report
         finally:
             progress.finish()
 
@@ -180,6 +94,7 @@ def _load_all(load: _Load, contract: Contract, inspections: Sequence[Inspection]
         own = [inspection for inspection in inspections if inspection.source == source.name]
         results.extend(_load_source(load, source, own, known))
     ledger.record_audit(load.connection, [_audit(load, result, inspections) for result in results])
+    check_accounts(load.connection, contract)
     return LoadReport(tuple(results))
 
 
@@ -237,46 +152,33 @@ def _load_file(load: _Load, source: Source, inspection: Inspection, before: ledg
             inspection.file,
             UNCHANGED,
             before.records,
-            bad=before.records_bad,
+            quarantined=before.records_quarantined,
+            undecided=ledger.held(load.connection, source.name, inspection.file).open,
             kept=before.rows_loaded,
         )
     return _parse(load, source, inspection, before)
 
 
 def _parse(load: _Load, source: Source, inspection: Inspection, before: ledger.LoadedFile | None) -> FileLoad:
-    connection, file = load.connection, inspection.file
+    reading = Reading(load.connection, source, inspection, load.run_id, load.at)
     # The file's earlier rows stand aside until it is sure that the new ones may take their place.
-    connection.execute(
+    reading.execute(
         f"create or replace temp table earlier as from {table_of(source)} where _source_file = $file",
-        {"file": file},
+        {"file": inspection.file},
     )
-    delete_file(connection, source, file)
-    parsed = parse_into(
-        connection,
-        source,
-        inspection,
-        run_id=load.run_id,
-        loaded_at=load.at,
-        max_bad_share=load.max_bad_share,
-    )
+    reading.delete_loaded()
+    parsed = parse_into(reading, load.max_bad_share)
     if parsed.refusal:
-        connection.execute(f"insert into {table_of(source)} from earlier")
-    connection.execute("drop table earlier")
+        reading.execute(f"insert into {table_of(source)} from earlier")
+    reading.execute("drop table earlier")
     if parsed.refusal:
-        kept = _keep(
-            load,
-            source,
-            inspection,
-            before,
-            REFUSED,
-            parsed.refusal,
-            parsed.refusal_type,
-            "mend the file, or deliver it again",
-        )
+        hint = "mend the file, or deliver it again"
+        kept = _keep(load, source, inspection, before, REFUSED, parsed.refusal, parsed.refusal_type, hint)
         return _with_bad(kept, parsed)
-    ledger.record_loaded(connection, _loaded_file(load, source, inspection, parsed))
-    result = FileLoad(source.name, source.table, file, LOADED, parsed.records, parsed.loaded)
-    return _with_bad(result, parsed)
+    loaded = FileLoad(source.name, source.table, inspection.file, LOADED, parsed.records, parsed.loaded)
+    result = _with_bad(quarantine_bad_records(reading, loaded), parsed)
+    ledger.record_loaded(load.connection, _loaded_file(load, source, inspection, result))
+    return result
 
 
 def _keep(
@@ -311,8 +213,9 @@ def _keep(
 
 def _remove_file(load: _Load, source: Source, file_name: str) -> FileLoad:
     """Take out the rows of a delivery that is no longer there, which brings back what it had covered."""
-    delete_file(load.connection, source, file_name)
+    load.connection.execute(f"delete from {table_of(source)} where _source_file = $file", {"file": file_name})
     ledger.forget_loaded(load.connection, source.name, file_name)
+    ledger.close_file(load.connection, source.name, file_name, load.at)
     return FileLoad(source.name, source.table, file_name, REMOVED, reason="the delivery is no longer there")
 
 
@@ -320,7 +223,7 @@ def _with_bad(result: FileLoad, parsed: ParsedFile) -> FileLoad:
     return replace(result, bad=parsed.bad, bad_counts=parsed.bad_counts, examples=parsed.examples)
 
 
-def _loaded_file(load: _Load, source: Source, inspection: Inspection, parsed: ParsedFile) -> ledger.LoadedFile:
+def _loaded_file(load: _Load, source: Source, inspection: Inspection, result: FileLoad) -> ledger.LoadedFile:
     assert inspection.modified_at and inspection.sha256  # a file that was read has both
     return ledger.LoadedFile(
         source.name,
@@ -329,9 +232,9 @@ def _loaded_file(load: _Load, source: Source, inspection: Inspection, parsed: Pa
         inspection.modified_at,
         inspection.sha256,
         source.fingerprint,
-        parsed.records,
-        parsed.loaded,
-        parsed.bad,
+        result.records,
+        result.loaded,
+        result.quarantined,
         load.at,
         load.run_id,
     )
@@ -347,7 +250,7 @@ def _audit(load: _Load, result: FileLoad, inspections: Sequence[Inspection]) -> 
         status=result.status,
         records=result.records,
         rows_loaded=result.loaded,
-        records_bad=result.bad,
+        records_quarantined=result.quarantined,
         reason=result.reason,
         sha256=hashes.get((result.source, result.file)),
         loaded_at=load.at,

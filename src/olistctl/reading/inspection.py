@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from olistctl.reading.records import UTF8_BOM, RecordScan, scan_records
+from olistctl.reading.records import MAX_RECORD_BYTES, UTF8_BOM, RecordScan, Suspicion, scan_records
 from olistctl.results import utc_time
 from olistctl.sources import Source, SourceFile
 
@@ -32,6 +32,7 @@ _OTHER_FORMATS = (
     (b"\xff\xfe", "UTF-16 text"),
     (b"\xfe\xff", "UTF-16 text"),
 )
+_BLOCK = 1 << 20
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
@@ -58,6 +59,7 @@ class Inspection:
     refusal_type: str | None = None
     hint: str | None = None
     _scan: RecordScan | None = None
+    _identity: tuple[int, ...] = ()
 
     @property
     def scan(self) -> RecordScan:
@@ -70,12 +72,11 @@ class Inspection:
         return self.exists and self.refusal is None
 
     def is_still_the_same(self) -> bool:
-        """Tell whether size and time are what they were when the hash was taken."""
+        """Tell whether it is still the file, with the content, of which the hash was taken."""
         try:
-            now = self.path.stat()
+            return _identity_of(self.path.stat()) == self._identity
         except OSError:
             return False
-        return now.st_size == self.size_bytes and utc_time(now.st_mtime) == self.modified_at
 
 
 def inspect_file(file: SourceFile, on_bytes: Callable[[int], None] | None = None) -> Inspection:
@@ -90,6 +91,9 @@ def inspect_file(file: SourceFile, on_bytes: Callable[[int], None] | None = None
         if not stat.S_ISREG(status.st_mode):  # opening a FIFO would block for ever
             kind = _kind_of(status.st_mode)
             return _refused(base, "not_a_file", f"it is {kind}, not a regular file", kind=kind)
+        if outside := _link_outside(file.path):
+            message = f"it is a link to {outside}, outside the source folder"
+            return _refused(base, "link_outside", message, kind="a link", hint="copy the file here")
         return _inspect_regular(file, status, base, on_bytes)
     except OSError as error:
         return _refused(base, "unreadable", f"it cannot be read: {error.strerror}", hint="check its permissions")
@@ -98,24 +102,49 @@ def inspect_file(file: SourceFile, on_bytes: Callable[[int], None] | None = None
 def _inspect_regular(
     file: SourceFile, status: os.stat_result, base: Inspection, on_bytes: Callable[[int], None] | None
 ) -> Inspection:
-    with file.path.open("rb") as stream:
-        head = stream.read(4096)
-        stream.seek(0)
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    head, sha256, suspicion = _look_at_bytes(file.path)
     known = replace(
         base,
         size_bytes=status.st_size,
         modified_at=utc_time(status.st_mtime),
         sha256=sha256,
         has_bom=head.startswith(UTF8_BOM),
+        _identity=_identity_of(status),
     )
     if not head.strip():
         return _refused(known, "empty", "it is empty", hint="deliver it again; a table without rows still has a header")
     for magic, name in _OTHER_FORMATS:
         if head.lower().startswith(magic.lower()):
             return _refused(known, "not_csv", f"it is {name}, not CSV", hint="unpack or export it as UTF-8 CSV")
-    scan = scan_records(file.path, on_bytes)
+    scan = scan_records(file.path, on_bytes, may_end_open=file.source.may_end_open, suspicion=suspicion)
     return _judge(known, file.source, scan)
+
+
+def _look_at_bytes(path: Path) -> tuple[bytes, str, Suspicion]:
+    """Return the first bytes, the SHA-256, and what to look for in the records; a block at a time."""
+    digest = hashlib.sha256()
+    nul = carriage_return = blank_beside_quote = repeated_header = False
+    with path.open("rb") as stream:
+        head = before = stream.read(_BLOCK)
+        header = head[: head.find(b"\n") + 1].removeprefix(UTF8_BOM)
+        block, before = head, b""
+        while block:
+            digest.update(block)
+            both = before + block  # what is looked for may lie across two blocks
+            nul = nul or b"\0" in block
+            carriage_return = carriage_return or b"\r" in block
+            blank_beside_quote = blank_beside_quote or b'" ' in both or b' "' in both
+            again = both.find(header, 0 if before else len(header)) >= 0
+            repeated_header = repeated_header or not header or again
+            before = block[-max(1, len(header)) :]
+            block = stream.read(_BLOCK)
+    suspicion = Suspicion(nul, carriage_return, blank_beside_quote, repeated_header)
+    return head[:4096], digest.hexdigest(), suspicion
+
+
+def _identity_of(status: os.stat_result) -> tuple[int, ...]:
+    """Return what no other file, and no other content of this one, has."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode
 
 
 def _judge(known: Inspection, source: Source, scan: RecordScan) -> Inspection:
@@ -135,6 +164,9 @@ def _judge(known: Inspection, source: Source, scan: RecordScan) -> Inspection:
     )
     if scan.nul_line is not None:
         return _refused(result, "nul_bytes", f"line {scan.nul_line} holds a NUL byte", hint="deliver it again")
+    if scan.too_long_line is not None and scan.open_quote_line is None:
+        message = f"the record in line {scan.too_long_line} has more than {MAX_RECORD_BYTES:,} bytes"
+        return _refused(result, "record_too_long", message)
     if "\r" in header_text:
         return _refused(result, "line_ends", "its lines end in a bare CR", hint="save it with LF or CRLF line ends")
     if delimiter != ",":
@@ -146,10 +178,21 @@ def _judge(known: Inspection, source: Source, scan: RecordScan) -> Inspection:
     if scan.open_quote_line is not None:
         message = f"the quote opened in line {scan.open_quote_line} or before is never closed"
         return _refused(result, "open_quote", message, hint="the file may be cut off: deliver it again")
+    if scan.bare_cr_line is not None:
+        message = f"a bare CR stands in the record of line {scan.bare_cr_line:,}"
+        return _refused(result, "line_ends", message, hint="deliver it with one kind of line end, CR only in quotes")
     if scan.has_mixed_line_ends():
         message = f"{scan.crlf_ends:,} records end in CRLF and {scan.lf_ends:,} in LF"
         return _refused(result, "line_ends", message, hint="save it with one kind of line end")
     return result
+
+
+def _link_outside(path: Path) -> Path | None:
+    """Return where a link leads that leaves its folder: the source folder alone says what is delivered."""
+    if not path.is_symlink():
+        return None
+    target = path.resolve()
+    return None if target.is_relative_to(path.parent.resolve()) else target
 
 
 def _header_problem(found: tuple[str, ...], expected: tuple[str, ...]) -> str | None:

@@ -9,9 +9,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from olistctl.config.strict_yaml import Node, nearest_hint, read_yaml
+from olistctl.errors import ConfigError
 
 TYPES = ("text", "zip", "integer", "money", "coordinate", "timestamp")
 SEVERITIES = ("error", "warning")
+LINE_ENDS = ("required", "optional")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -56,6 +58,8 @@ class Source:
     key: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...]
     rules: tuple[Rule, ...]
+    may_end_open: bool = False  # the last record needs no line end
+    max_bad_share: float | None = None  # in place of the setting `load.max_bad_share`
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -64,8 +68,8 @@ class Source:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of what decides how a file becomes rows: the columns with their types."""
-        return hashlib.sha256(repr(self.columns).encode()).hexdigest()
+        """SHA-256 of what decides how a file becomes rows: the columns with their types, and how it may end."""
+        return hashlib.sha256(repr((self.columns, self.may_end_open)).encode()).hexdigest()
 
     def owns(self, file_name: str) -> bool:
         """Tell whether a file of this name feeds the source."""
@@ -80,8 +84,19 @@ class Contract:
     sources: tuple[Source, ...]
 
     def source(self, name: str) -> Source:
-        """Return a source by name."""
-        return next(source for source in self.sources if source.name == name)
+        """Return a source by name.
+
+        Raises:
+            ConfigError: the contract has none of this name.
+        """
+        found = self.find(name)
+        if found is None:
+            raise ConfigError(f"the contract has no source '{name}'", where=str(self.file))
+        return found
+
+    def find(self, name: str) -> Source | None:
+        """Return a source by name, or None."""
+        return next((source for source in self.sources if source.name == name), None)
 
 
 def load_contract(file: Path) -> Contract:
@@ -111,7 +126,10 @@ def load_contract(file: Path) -> Contract:
 
 
 def _source(name: str, node: Node) -> Source:
-    known = ["description", "table", "file", "pattern", "columns", "key", "foreign_keys", "rules"]
+    known = [
+        "description", "table", "file", "pattern", "last_line_end", "max_bad_share", "columns", "key", "foreign_keys",
+        "rules",
+    ]  # fmt: skip
     _identifier(name, node)
     part = node.mapping(known=known, required=["table", "file", "columns"])
     columns = tuple(_column(item) for item in part["columns"].items())
@@ -132,6 +150,8 @@ def _source(name: str, node: Node) -> Source:
         key=_names(part.get("key"), names),
         foreign_keys=tuple(_foreign_key(item, names) for item in _items(part.get("foreign_keys"))),
         rules=tuple(_rule(item) for item in _items(part.get("rules"))),
+        may_end_open="last_line_end" in part and part["last_line_end"].one_of(LINE_ENDS) == "optional",
+        max_bad_share=part["max_bad_share"].number(0, 1) if "max_bad_share" in part else None,
     )
     _check_files(source, part)
     return source

@@ -21,7 +21,11 @@ class SourceFile:
     @property
     def name(self) -> str:
         """The name of the file, by which the ledger knows it; bytes that are no UTF-8 are shown as escapes."""
-        return os.fsencode(self.path.name).decode("utf-8", errors="backslashreplace")
+        name = os.fsencode(self.path.name)
+        try:
+            return name.decode("utf-8")
+        except UnicodeDecodeError:  # the addition parts it from a file that has these escapes for its name
+            return name.decode("utf-8", errors="backslashreplace") + " (not UTF-8)"
 
 
 def find_files(contract: Contract, source_dir: Path) -> tuple[SourceFile, ...]:

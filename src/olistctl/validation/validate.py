@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from olistctl import ledger
 from olistctl.loading import FileLoad, load_files
@@ -15,6 +17,9 @@ from olistctl.sources import Contract, find_files
 from olistctl.validation.checks import Check, null_counts, run_checks
 from olistctl.validation.inspecting import inspect_all
 from olistctl.warehouse import connect_scratch
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,13 @@ def validate(
     source_dir: Path,
     *,
     max_bad_share: float,
+    warehouse: Path | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> ValidationReport:
     """Read every file whole and check it against the contract; nothing is written to a warehouse.
+
+    What `warehouse` knows to be decided of bad records holds here too, as it will when the files are loaded.
 
     Raises:
         ConfigError: the folder cannot be read, or a rule is no SQL condition.
@@ -72,7 +80,7 @@ def validate(
         tempfile.TemporaryDirectory(prefix="olistctl-") as folder,
         connect_scratch(Path(folder), threads=threads) as connection,
     ):
-        ledger.create(connection)
+        _know_decisions(connection, warehouse)
         report = load_files(
             connection,
             contract,
@@ -98,3 +106,16 @@ def validate(
     by_file = {(file.source, file.file): file for file in report.files}
     files = tuple(FileReport(found, by_file[found.source, found.file]) for found in inspections)
     return ValidationReport(source_dir, files, nulls, checks)
+
+
+def _know_decisions(connection: DuckDBPyConnection, warehouse: Path | None) -> None:
+    import duckdb
+
+    ledger.create(connection)
+    if warehouse is None or not warehouse.is_file():
+        return
+    with suppress(duckdb.Error):  # a warehouse that cannot be read has decided nothing: a delivery can be judged alone
+        path = str(warehouse).replace("'", "''")
+        connection.execute(f"attach '{path}' as live (read_only)")
+        ledger.carry_over(connection, ["quarantine"])
+        connection.execute("detach live")

@@ -1,0 +1,191 @@
+"""`olistctl quarantine`: the records that were not loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from olistctl.cli.call import Call
+
+if TYPE_CHECKING:
+    from olistctl.console import Console
+    from olistctl.mending.quarantine import QuarantineList, RecordView
+
+HELP = "Records that were not loaded: see them, mend them, bring them in."
+_STATUSES = ("open", "replayed", "discarded", "gone", "all")
+
+Source = Annotated[
+    str | None, typer.Option("--source", metavar="NAME", help="Only those of one source.", show_default=False)
+]
+
+
+def list_(
+    call: Call,
+    status: Annotated[str, typer.Option("--status", help=f"{', '.join(_STATUSES)}.")] = "open",
+    source: Source = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Show at most so many records.")] = 50,
+) -> None:
+    """List the records in quarantine: how many by file and reason, and each with its place.
+
+      olistctl quarantine list --source orders
+    """  # fmt: skip
+    from olistctl.mending.quarantine import list_records
+
+    report = list_records(call.settings(), status=_status(status), source=source, limit=limit)
+    if call.json:
+        call.console.json(report)
+    else:
+        _render_list(call.console, report, status)
+
+
+def show(
+    call: Call, number: Annotated[int, typer.Argument(metavar="ID", help="Number of the record, as in the list.")]
+) -> None:
+    """Show a record with its neighbours, and point at what is wrong with it.
+
+      olistctl quarantine show 1
+    """  # fmt: skip
+    from olistctl.mending.quarantine import show_record
+
+    view = show_record(call.settings(), number)
+    if call.json:
+        call.console.json(view)
+    else:
+        _render_view(call.console, view)
+
+
+def export(
+    call: Call,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write a file for each source.")],
+    source: Source = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same names.")] = False,
+) -> None:
+    """Write the open records as CSV that can be mended in an editor or a spreadsheet.
+
+      olistctl quarantine export --out mend
+    """  # fmt: skip
+    from olistctl.mending.replay import export_records
+
+    files = export_records(call.settings(), out, source=source, overwrite=overwrite)
+    if call.json:
+        call.console.json(files)
+        return
+    call.console.table(
+        f"Exported to {out}", ["source", "file", "records"], [[f.source, str(f.file), f.records] for f in files]
+    )
+    if files:
+        call.console.line("Mend the columns of the sources, then: olistctl quarantine replay FILE …")
+
+
+def replay(
+    call: Call,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Exported files, mended.")],
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Load also rows that nobody has changed, where they hold good values.")
+    ] = False,
+) -> None:
+    """Load mended records in the place of the bad ones; leaves with 1 when some of them are still bad.
+
+    They keep file and line of the record, and a full refresh loads them again.
+
+      olistctl quarantine replay mend/orders.csv
+    """
+    from olistctl.errors import ExitCode
+    from olistctl.mending.replay import replay as replay_files
+    from olistctl.results import Finding, counted
+
+    report = replay_files(call.logged_settings(), files, as_is=as_is)
+    console = call.console
+    if call.json:
+        console.json(report)
+    else:
+        console.problems(
+            [
+                Finding(
+                    f"record {bad.quarantine_id} is still bad: "
+                    + "; ".join(f"{f.column}: {f.message}" if f.column else f.message for f in bad.faults),
+                    f"{bad.file}:{bad.line}",
+                )
+                for bad in report.still_bad
+            ]
+        )
+        untouched = f", {report.untouched:,} not touched" if report.untouched else ""
+        still = f", {len(report.still_bad):,} still bad" if report.still_bad else ""
+        after = " Next: olistctl run" if report.replayed else ""
+        console.line(f"{counted(report.replayed, 'record')} loaded{still}{untouched}.{after}")
+    if report.still_bad:
+        raise typer.Exit(ExitCode.DATA)
+
+
+def discard(
+    call: Call,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stays with the record.")],
+    numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID]…", help="Numbers of records.")] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", metavar="NAME", help="All open records of a file.", show_default=False)
+    ] = None,
+) -> None:
+    """Give records up, with a reason: they are kept, but no run warns of them any more.
+
+      olistctl quarantine discard 4 5 --reason "test orders of the shop"
+    """  # fmt: skip
+    from olistctl.errors import UsageError
+    from olistctl.mending.quarantine import discard as discard_records
+    from olistctl.results import counted
+
+    if not reason.strip():
+        raise UsageError("a reason is needed", hint="--reason TEXT")
+    records = discard_records(call.logged_settings(), numbers or [], reason, file_name=file)
+    if call.json:
+        call.console.json(records)
+    else:
+        call.console.line(f"{counted(len(records), 'record')} discarded.")
+
+
+def _status(status: str) -> str | None:
+    from olistctl.config.strict_yaml import nearest_hint
+    from olistctl.errors import UsageError
+
+    if status not in _STATUSES:
+        raise UsageError(f"there is no status '{status}'", hint=nearest_hint(status, _STATUSES))
+    return None if status == "all" else status
+
+
+def _render_list(console: Console, report: QuarantineList, status: str) -> None:
+    if not report.counts:
+        console.line("There is no record in quarantine." if status == "all" else f"There is no {status} record.")
+        return
+    console.table(
+        "Quarantine",
+        ["file", "reason", "column", "status", "records"],
+        [[c.file_name, c.error_type, c.column_name, c.status, c.records] for c in report.counts],
+    )
+    if report.records:
+        console.table(
+            "Records",
+            ["id", "file", "line", "column", "what", "status"],
+            [
+                [str(r.quarantine_id), r.file_name, r.line, r.column_name, r.error_message, r.status]
+                for r in report.records
+            ],
+        )
+    if report.more:
+        console.line(f"{report.more:,} more: --limit shows them")
+
+
+def _render_view(console: Console, view: RecordView) -> None:
+    record = view.record
+    console.line(
+        f"Record {record.quarantine_id}: {record.file_name}, line {record.line:,}, byte {record.byte_offset:,}"
+    )
+    for line in view.lines:
+        console.line(f"{line.number:>9,} | {line.text}")
+        for start, end, reason in line.marks:
+            console.line(f"{'':>9} | {' ' * start}{'^' * (end - start)} {reason}")
+    if view.note:
+        console.line(view.note)
+    console.line(f"Status: {record.status}{f', {record.reason}' if record.reason else ''}")
+    if record.mended is not None:
+        console.line(f"Loaded in its place: {', '.join(record.mended)}")

@@ -1,0 +1,67 @@
+"""The schema `etl`: what ran, what was loaded from which file, what went wrong. The only SQL for it."""
+
+from olistctl.ledger.errors import ErrorEntry, LoggedError, logged_errors, settle_errors
+from olistctl.ledger.files import (
+    LoadAudit,
+    LoadedFile,
+    Unreconciled,
+    forget_loaded,
+    loaded_files,
+    record_audit,
+    record_loaded,
+    unreconciled,
+)
+from olistctl.ledger.quarantine import (
+    Fault,
+    Mend,
+    QuarantineCount,
+    Quarantined,
+    close_file,
+    held,
+    mends_of,
+    merge_file,
+    note_mended,
+    quarantine_counts,
+    quarantined,
+    raw_records,
+    set_status,
+)
+from olistctl.ledger.runs import PipelineRun, last_publication, recent_runs, record_run
+from olistctl.ledger.tables import carry_over, create, is_current, is_present, keep_history_of
+
+__all__ = [
+    "ErrorEntry",
+    "Fault",
+    "LoadAudit",
+    "LoadedFile",
+    "LoggedError",
+    "Mend",
+    "PipelineRun",
+    "QuarantineCount",
+    "Quarantined",
+    "Unreconciled",
+    "carry_over",
+    "close_file",
+    "create",
+    "forget_loaded",
+    "held",
+    "is_current",
+    "is_present",
+    "keep_history_of",
+    "last_publication",
+    "loaded_files",
+    "logged_errors",
+    "mends_of",
+    "merge_file",
+    "note_mended",
+    "quarantine_counts",
+    "quarantined",
+    "raw_records",
+    "recent_runs",
+    "record_audit",
+    "record_loaded",
+    "record_run",
+    "set_status",
+    "settle_errors",
+    "unreconciled",
+]

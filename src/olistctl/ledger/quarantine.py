@@ -1,0 +1,269 @@
+"""`etl.quarantine`: the records that were not loaded, whole, with place and reason.
+
+A record is open until somebody decides: it is replayed (mended fields are loaded in its place), discarded, or
+gone (its file no longer holds it). A decision belongs to the record's bytes in its file, so it outlives a
+full refresh and a changed file that still holds them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from olistctl.ledger.rows import next_id
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+OPEN, REPLAYED, DISCARDED, GONE = "open", "replayed", "discarded", "gone"
+STATUSES = (OPEN, REPLAYED, DISCARDED, GONE)
+_BATCH = 1000  # records whose bytes are held in Python at a time
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a record."""
+
+    column: str | None
+    error_type: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A record of `etl.quarantine`; `raw` are its bytes in the file, times are UTC."""
+
+    quarantine_id: int
+    run_id: str
+    source: str
+    file_name: str
+    file_sha256: str
+    line: int
+    byte_offset: int
+    raw: bytes
+    column_name: str | None
+    error_type: str
+    error_message: str
+    faults: tuple[Fault, ...]
+    status: str
+    reason: str | None
+    mended: tuple[str, ...] | None
+    quarantined_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
+class Mend:
+    """The fields that take the place of a quarantined record, and where that stands."""
+
+    quarantine_id: int
+    line: int
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Held:
+    """How many records of a file are not loaded: those that wait for a decision, and those discarded."""
+
+    open: int
+    discarded: int
+
+    @property
+    def total(self) -> int:
+        """The number of records that are not loaded."""
+        return self.open + self.discarded
+
+
+@dataclass(frozen=True)
+class QuarantineCount:
+    """How many records of a file are quarantined for one reason, with one status."""
+
+    source: str
+    file_name: str
+    error_type: str
+    column_name: str | None
+    status: str
+    records: int
+
+
+def merge_file(
+    connection: DuckDBPyConnection, source: str, file_name: str, sha256: str, *, run_id: str, at: datetime
+) -> None:
+    """Bring the table to the bad records that a file holds now; the temporary table `bad_records` has them.
+
+    A record that is known keeps its id and what was decided of it. Of equal records in one file, the first stands
+    for the first.
+    """
+    of_file = {"source": source, "file": file_name}
+    if not connection.execute(
+        "select 1 from etl.quarantine where source = $source and file_name = $file and status <> 'gone' "
+        "union all select 1 from bad_records limit 1",
+        of_file,
+    ).fetchone():
+        return
+    connection.execute(
+        """
+        create or replace temp table matched as
+        with known as (
+            select quarantine_id, raw, row_number() over (partition by raw order by byte_offset) as nth
+            from etl.quarantine where source = $source and file_name = $file and status <> 'gone'
+        ),
+        found as (select *, row_number() over (partition by raw order by byte_offset) as nth from bad_records)
+        select known.quarantine_id, found.* exclude (nth) from found left join known using (raw, nth)
+        """,
+        of_file,
+    )
+    connection.execute(
+        """
+        update etl.quarantine set status = 'gone', changed_at = $at
+        where source = $source and file_name = $file and status <> 'gone'
+            and quarantine_id not in (select quarantine_id from matched where quarantine_id is not null)
+        """,
+        of_file | {"at": at},
+    )
+    connection.execute(
+        """
+        update etl.quarantine as known
+        set file_sha256 = $sha256, line = found.line, byte_offset = found.byte_offset,
+            column_name = found.column_name, error_type = found.error_type, error_message = found.error_message,
+            faults = found.faults
+        from matched as found
+        where known.quarantine_id = found.quarantine_id
+        """,
+        {"sha256": sha256},
+    )
+    first = next_id(connection, "quarantine", "quarantine_id")
+    connection.execute(
+        """
+        insert into etl.quarantine
+        select
+            $first + row_number() over (order by byte_offset) - 1, $run_id, $source, $file, $sha256, line, byte_offset,
+            raw, column_name, error_type, error_message, faults, 'open', null, null, $at, $at
+        from matched where quarantine_id is null
+        """,
+        of_file | {"first": first, "run_id": run_id, "sha256": sha256, "at": at},
+    )
+    connection.execute("drop table matched")
+
+
+def close_file(connection: DuckDBPyConnection, source: str, file_name: str, at: datetime) -> None:
+    """Note that a file no longer holds any quarantined record."""
+    connection.execute(
+        "update etl.quarantine set status = 'gone', changed_at = ? "
+        "where source = ? and file_name = ? and status <> 'gone'",
+        [at, source, file_name],
+    )
+
+
+def mends_of(connection: DuckDBPyConnection, source: str, file_name: str) -> tuple[Mend, ...]:
+    """Return what is to be loaded in place of quarantined records of a file."""
+    rows = connection.execute(
+        "select quarantine_id, line, mended from etl.quarantine "
+        "where source = ? and file_name = ? and status = 'replayed' order by quarantine_id",
+        [source, file_name],
+    ).fetchall()
+    return tuple(Mend(number, line, tuple(json.loads(mended))) for number, line, mended in rows)
+
+
+def note_mended(connection: DuckDBPyConnection, mends: Sequence[Mend], at: datetime) -> None:
+    """Note that mended fields are loaded in place of the records."""
+    connection.execute(
+        """
+        update etl.quarantine as known
+        set status = 'replayed', mended = mend.fields, reason = null, changed_at = $at
+        from (select unnest($ids::bigint[]) as id, unnest($fields::json[]) as fields) as mend
+        where known.quarantine_id = mend.id
+        """,
+        {
+            "at": at,
+            "ids": [mend.quarantine_id for mend in mends],
+            "fields": [json.dumps(mend.fields) for mend in mends],
+        },
+    )
+
+
+def set_status(
+    connection: DuckDBPyConnection, quarantine_ids: Sequence[int], status: str, reason: str | None, at: datetime
+) -> None:
+    """Set the status of records, with the reason for it."""
+    connection.execute(
+        "update etl.quarantine set status = $status, reason = $reason, changed_at = $at "
+        "where quarantine_id in (select unnest($ids::bigint[]))",
+        {"status": status, "reason": reason, "at": at, "ids": list(quarantine_ids)},
+    )
+
+
+def held(connection: DuckDBPyConnection, source: str, file_name: str) -> Held:
+    """Return how many records of a file are not loaded."""
+    row = connection.execute(
+        "select count(*) filter (status = 'open'), count(*) filter (status = 'discarded') "
+        "from etl.quarantine where source = ? and file_name = ?",
+        [source, file_name],
+    ).fetchone()
+    return Held(*row) if row else Held(0, 0)
+
+
+def raw_records(connection: DuckDBPyConnection, source: str, file_name: str) -> Iterator[tuple[int, int, bytes, str]]:
+    """Give line, offset, bytes and faults (JSON) of the records of a file, in its order.
+
+    Use it up before the next query on the connection.
+    """
+    connection.execute(
+        "select line, byte_offset, raw, faults from etl.quarantine "
+        "where source = ? and file_name = ? and status <> 'gone' order by byte_offset",
+        [source, file_name],
+    )
+    while rows := connection.fetchmany(_BATCH):
+        yield from rows
+
+
+def quarantined(
+    connection: DuckDBPyConnection,
+    *,
+    quarantine_ids: Sequence[int] | None = None,
+    status: str | None = None,
+    source: str | None = None,
+    file_name: str | None = None,
+    limit: int | None = None,
+) -> tuple[Quarantined, ...]:
+    """Return quarantined records by id; what is None does not choose."""
+    rows = connection.execute(
+        """
+        from etl.quarantine
+        where ($ids::bigint[] is null or quarantine_id in (select unnest($ids::bigint[])))
+            and ($status is null or status = $status)
+            and ($source is null or source = $source)
+            and ($file is null or file_name = $file)
+        order by quarantine_id
+        limit $limit
+        """,
+        {
+            "ids": None if quarantine_ids is None else list(quarantine_ids),
+            "status": status,
+            "source": source,
+            "file": file_name,
+            "limit": (1 << 62) if limit is None else limit,
+        },
+    ).fetchall()
+    return tuple(_record(row) for row in rows)
+
+
+def quarantine_counts(connection: DuckDBPyConnection) -> tuple[QuarantineCount, ...]:
+    """Return the numbers of quarantined records by file, reason and status."""
+    rows = connection.execute(
+        """
+        select source, file_name, error_type, column_name, status, count(*)
+        from etl.quarantine group by all order by all
+        """
+    ).fetchall()
+    return tuple(QuarantineCount(*row) for row in rows)
+
+
+def _record(row: tuple[Any, ...]) -> Quarantined:
+    named = dict(zip((field.name for field in fields(Quarantined)), row, strict=True))
+    named["faults"] = tuple(Fault(**fault) for fault in json.loads(named["faults"]))
+    named["mended"] = None if named["mended"] is None else tuple(json.loads(named["mended"]))
+    return Quarantined(**named)

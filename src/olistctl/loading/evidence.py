@@ -1,0 +1,97 @@
+"""The quarantine folder: refused files and bad records as files, for whoever has to mend or complain.
+
+A place in it follows from the content, so the same damage is kept once however often it is delivered:
+`refused/<source>/<sha256>/<file>` is the whole file, `records/<source>/<sha256>/<file>` its header with its bad
+records, each as they are in the file, and `reasons.csv` beside it says where and why.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from olistctl import ledger
+from olistctl.loading.report import LOADED, REFUSED, FileLoad, LoadReport
+from olistctl.reading import Inspection
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_REASONS = ("line", "byte_offset", "column", "error_type", "message")
+
+
+def keep_evidence(
+    connection: DuckDBPyConnection, folder: Path, report: LoadReport, inspections: Sequence[Inspection]
+) -> LoadReport:
+    """Write the bad records and refused files of a load to the quarantine folder; say so in the report."""
+    found = {(inspection.source, inspection.file): inspection for inspection in inspections}
+    files = []
+    for file in report.files:
+        place = None
+        inspection = found.get((file.source, file.file))
+        if inspection and inspection.sha256 and file.status == REFUSED:
+            place = _keep_file(folder, file, inspection)
+        elif inspection and file.status == LOADED and file.bad:
+            place = _keep_records(connection, folder, file, inspection)
+        files.append(replace(file, evidence=place))
+    return LoadReport(tuple(files))
+
+
+def _keep_file(folder: Path, file: FileLoad, inspection: Inspection) -> Path | None:
+    place = _place(folder / "refused", inspection)
+    if place.exists():
+        return place
+    try:
+        with _written(place) as draft:
+            shutil.copyfile(inspection.path, draft)
+    except FileNotFoundError:  # it went meanwhile, and with it what could be kept
+        return None
+    faults = [(e.line, e.offset, e.column, e.error_type, e.message) for e in file.examples]
+    _write_reasons(place, [(None, None, None, file.reason_type, file.reason), *faults])
+    return place
+
+
+def _keep_records(connection: DuckDBPyConnection, folder: Path, file: FileLoad, inspection: Inspection) -> Path:
+    place = _place(folder / "records", inspection)
+    reasons: list[tuple[object, ...]] = []
+    with _written(place) as draft, draft.open("wb") as stream:
+        stream.write(_ended(inspection.scan.header))
+        for line, offset, raw, faults in ledger.raw_records(connection, file.source, file.file):
+            stream.write(_ended(raw))
+            reasons += [(line, offset, f["column"], f["error_type"], f["message"]) for f in json.loads(faults)]
+    _write_reasons(place, reasons)
+    return place
+
+
+def _place(folder: Path, inspection: Inspection) -> Path:
+    place = folder / inspection.source / (inspection.sha256 or "")[:16] / inspection.path.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _write_reasons(place: Path, rows: Iterable[tuple[object, ...]]) -> None:
+    with _written(place.with_name("reasons.csv")) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(_REASONS)
+        writer.writerows(rows)
+
+
+@contextmanager
+def _written(file: Path) -> Iterator[Path]:
+    """Give a draft that takes the file's place when it is whole."""
+    draft = file.with_name("draft.tmp")
+    try:
+        yield draft
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _ended(raw: bytes) -> bytes:
+    return raw if raw.endswith(b"\n") else raw + b"\n"

@@ -1,0 +1,231 @@
+"""One run of a command that writes: its steps on a stage file, its entry in the ledger, its publication.
+
+Whatever goes wrong before the publication leaves the live warehouse as it was, and the failed run is entered in
+its ledger afterwards.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from olistctl import __version__, journal, ledger, logs
+from olistctl.config import Settings
+from olistctl.errors import DataError, Interrupted, OlistctlError, UsageError
+from olistctl.ledger import LoggedError, PipelineRun
+from olistctl.results import Finding, NoProgress, Progress, counted
+from olistctl.warehouse import Stage, open_stage
+
+log = logs.get_logger(__name__)
+
+# What a full refresh keeps: it rebuilds everything but the history.
+_HISTORY = ("snapshots",)
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """One line of the summary: a stage, how it ended, how many rows it handled."""
+
+    stage: str
+    result: str  # ok, warnings, failed
+    rows: int | None
+    seconds: float
+    note: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step says for the summary."""
+
+    rows: int | None
+    note: str
+    flawed: bool = False  # something is not as it should be, and the findings of a later step say what
+
+
+@dataclass
+class Work:
+    """A run while it is being done."""
+
+    settings: Settings
+    command: str
+    full_refresh: bool
+    progress: Progress
+    run_id: str
+    started_at: datetime
+    stage: Stage
+    rows_loaded: int = 0
+    stages: list[StageResult] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    errors: list[LoggedError] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """How a run that got through ends."""
+        return "warnings" if self.findings else "success"
+
+    def warn(self, finding: Finding, stage: str, table: str | None, error_type: str) -> None:
+        """Note something that is wrong but stops nothing."""
+        self.findings.append(finding)
+        details = {"where": finding.where} if finding.where else {}
+        self.errors.append(LoggedError(_now(), stage, table, error_type, finding.message, details))
+        log.warning("%s: %s%s", stage, f"{finding.where}: " if finding.where else "", finding.message)
+
+
+Step = Callable[[Work], Outcome]
+
+
+def write_warehouse(
+    settings: Settings,
+    command: str,
+    steps: Mapping[str, Step],
+    *,
+    full_refresh: bool = False,
+    strict: bool = False,
+    needs_warehouse: bool = True,
+    brings_data: bool = True,
+    progress: Progress | None = None,
+) -> Work:
+    """Do the steps on a stage file, a copy of the live warehouse, and publish it.
+
+    `full_refresh` begins with an empty stage that has only the ledger and the history; `strict` turns warnings
+    into a failure that publishes nothing; `needs_warehouse`: there must be a live warehouse already;
+    `brings_data`: the replaced file is kept as a version to roll back to.
+
+    Raises:
+        OlistctlError: a step could not be done; the live warehouse is as before.
+    """
+    with open_stage(settings, command) as stage:
+        work = Work(settings, command, full_refresh, progress or NoProgress(), _new_run_id(), _now(), stage)
+        logs.set_run_id(work.run_id)
+        log.info("%s started: target %s, warehouse %s", command, settings.target, settings.warehouse)
+        journal.write_journal(settings.journal_dir, _run_of(work, journal.RUNNING))
+        try:
+            if needs_warehouse and not stage.live.exists():
+                hint = "`olistctl run --full-refresh` builds it"
+                raise DataError("there is no warehouse yet", where=str(stage.live), hint=hint)
+            _fill(work)
+            for name, step in steps.items():
+                _do(work, name, step)
+            if strict and work.findings:
+                _fail_for_warnings(work)
+            _publish(work)
+        except BaseException as error:
+            _record_failure(work, error)
+            raise
+    return work
+
+
+def _fill(work: Work) -> None:
+    """Fill the stage: a copy of the live warehouse, or for a full refresh only its ledger and history."""
+    if not work.full_refresh:
+        work.stage.copy_live()
+    with work.stage.connection() as connection:
+        if work.full_refresh:
+            with work.stage.attached_live(connection) as has_live:
+                if has_live:
+                    ledger.carry_over(connection)
+                    work.stage.copy_schemas(connection, _HISTORY)
+        ledger.create(connection)
+
+
+def _do(work: Work, name: str, step: Step) -> None:
+    started = time.perf_counter()
+    before = len(work.findings)
+    log.info("%s: starting", name)
+    try:
+        outcome = step(work)
+    except BaseException as error:
+        seconds = round(time.perf_counter() - started, 2)
+        work.stages.append(StageResult(name, "failed", None, seconds, str(error).splitlines()[0] if str(error) else ""))
+        raise
+    seconds = round(time.perf_counter() - started, 2)
+    result = "warnings" if outcome.flawed or len(work.findings) > before else "ok"
+    work.stages.append(StageResult(name, result, outcome.rows, seconds, outcome.note))
+    log.info("%s: %s in %.2f seconds, %s", name, result, seconds, outcome.note)
+
+
+def _fail_for_warnings(work: Work) -> None:
+    first = work.findings[0]
+    raise DataError(
+        f"{counted(len(work.findings), 'warning')}, and --strict takes them as failures, the first: {first.message}",
+        where=first.where,
+        hint="nothing was published",
+    )
+
+
+def _publish(work: Work) -> None:
+    """Stage 5, PUBLISH: enter the run in the ledger and put the stage in place of the live warehouse."""
+    folder = work.settings.journal_dir
+    kept_aside = [run for run in journal.read_journal(folder) if run.run_id != work.run_id]
+
+    def publish(work: Work) -> Outcome:
+        with work.stage.connection() as connection:
+            for run in kept_aside:
+                ledger.record_run(connection, journal.as_ended(run))
+            ledger.record_run(connection, _run_of(work, work.status))
+        work.stage.publish()
+        return Outcome(None, str(work.settings.warehouse))
+
+    _do(work, "publish", publish)
+    journal.forget_journal(folder, [work.run_id, *(run.run_id for run in kept_aside)])
+
+
+def _record_failure(work: Work, error: BaseException) -> None:
+    """Keep a failed run aside, and enter it in the live warehouse's ledger where there is one."""
+    stopped = isinstance(error, (KeyboardInterrupt, Interrupted))
+    message = error.message if isinstance(error, OlistctlError) else f"{type(error).__name__}: {error}"
+    where = error.where if isinstance(error, OlistctlError) else None
+    log.error(
+        "%s %s: %s%s",
+        work.command,
+        "interrupted" if stopped else "failed",
+        f"{where}: " if where else "",
+        message,
+    )
+    stage_name = work.stages[-1].stage if work.stages else work.command
+    if not stopped:
+        work.errors.append(LoggedError(_now(), stage_name, None, type(error).__name__, message, {"where": where}))
+    folder = work.settings.journal_dir
+    run = _run_of(work, "interrupted" if stopped else "failed", message)
+    journal.write_journal(folder, run)
+    if stopped or isinstance(error, UsageError) or not work.stage.live.exists():
+        return  # quick, or not worth a publication, or nowhere to write: the next published file holds it
+    try:
+        work.stage.discard()
+        work.stage.copy_live()
+        with work.stage.connection() as connection:
+            ledger.create(connection)
+            ledger.record_run(connection, run)
+        work.stage.publish()
+        journal.forget_journal(folder, [run.run_id])
+    except (OlistctlError, OSError) as second:
+        log.error("the failed run stays in the journal: %s", second)
+
+
+def _run_of(work: Work, status: str, message: str | None = None) -> PipelineRun:
+    return PipelineRun(
+        run_id=work.run_id,
+        command=work.command,
+        target=work.settings.target,
+        olistctl_version=__version__,
+        full_refresh=work.full_refresh,
+        started_at=work.started_at,
+        finished_at=None if status == journal.RUNNING else _now(),
+        status=status,
+        rows_loaded=work.rows_loaded,
+        warnings=len(work.findings),
+        message=message,
+        stages=tuple(vars(stage) for stage in work.stages),
+        errors=tuple(work.errors),
+    )
+
+
+def _new_run_id() -> str:
+    return f"{_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
