@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -76,7 +76,9 @@ class Console:
         """Print an error: what happened, where, what to do next; with `--json` also on stdout."""
         if self.as_json:
             body = {"message": error.message, "where": error.where, "hint": error.hint}
-            self.json({"error": body, "exit_code": int(error.exit_code)})
+            with suppress(OSError):  # stdout may be what the error is about
+                self.json({"error": body, "exit_code": int(error.exit_code)})
+                sys.stdout.flush()
         self._problem("error", "red", Finding(error.message, error.where, error.hint))
 
     def json(self, value: Any) -> None:

@@ -32,8 +32,13 @@ def write_journal(folder: Path, run: PipelineRun) -> None:
     plain = vars(run) | {"errors": [vars(error) for error in run.errors]}
     file = folder / f"{run.run_id}.json"
     draft = file.with_suffix(".tmp")
-    draft.write_text(json.dumps(plain, default=str), encoding="utf-8")
-    draft.replace(file)
+    try:
+        draft.write_text(json.dumps(plain, default=str), encoding="utf-8")
+        draft.replace(file)
+    except OSError as error:
+        error.filename = error.filename or str(draft)  # a write that fails names no file
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def read_journal(folder: Path) -> tuple[PipelineRun, ...]:

@@ -28,7 +28,7 @@ def open_log(file: Path, max_bytes: int, backups: int, level: int = logging.INFO
         OSError: the folder cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(
+    handler = _SilentWhenFull(
         file, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace"
     )
     handler.setFormatter(_OneLine("%(asctime)s - %(run_id)s - %(levelname)s - %(message)s"))
@@ -45,6 +45,13 @@ def open_log(file: Path, max_bytes: int, backups: int, level: int = logging.INFO
 def _add_run_id(record: logging.LogRecord) -> bool:
     record.run_id = _run_id
     return True
+
+
+class _SilentWhenFull(RotatingFileHandler):
+    """A line that cannot be written, on a full disk say, is lost: the work itself says what is wrong."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
+        return
 
 
 class _OneLine(logging.Formatter):

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from olistctl import __version__, journal, ledger, logs
+from olistctl import __version__, interruption, journal, ledger, logs
 from olistctl.config import Settings
 from olistctl.errors import DataError, Interrupted, OlistctlError, UsageError
 from olistctl.ledger import LoggedError, PipelineRun
 from olistctl.results import Finding, NoProgress, Progress, counted
-from olistctl.warehouse import Stage, open_stage
+from olistctl.warehouse import Stage, machine_fault, open_stage
 
 log = logs.get_logger(__name__)
 
@@ -60,6 +60,7 @@ class Work:
     stages: list[StageResult] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     errors: list[LoggedError] = field(default_factory=list)
+    is_published: bool = False
 
     @property
     def status(self) -> str:
@@ -86,18 +87,21 @@ def write_warehouse(
     strict: bool = False,
     needs_warehouse: bool = True,
     brings_data: bool = True,
+    starts_empty: bool = False,
+    tolerates_damage: bool = False,
     progress: Progress | None = None,
 ) -> Work:
     """Do the steps on a stage file, a copy of the live warehouse, and publish it.
 
     `full_refresh` begins with an empty stage that has only the ledger and the history; `strict` turns warnings
     into a failure that publishes nothing; `needs_warehouse`: there must be a live warehouse already;
-    `brings_data`: the replaced file is kept as a version to roll back to.
+    `brings_data`: the replaced file is kept as a version to roll back to; `starts_empty`: the first step fills
+    the stage; `tolerates_damage`: a live file that cannot be read counts as none.
 
     Raises:
         OlistctlError: a step could not be done; the live warehouse is as before.
     """
-    with open_stage(settings, command) as stage:
+    with open_stage(settings, command, tolerate_damage=tolerates_damage) as stage:
         work = Work(settings, command, full_refresh, progress or NoProgress(), _new_run_id(), _now(), stage)
         logs.set_run_id(work.run_id)
         log.info("%s started: target %s, warehouse %s", command, settings.target, settings.warehouse)
@@ -106,15 +110,19 @@ def write_warehouse(
             if needs_warehouse and not stage.live.exists():
                 hint = "`olistctl run --full-refresh` builds it"
                 raise DataError("there is no warehouse yet", where=str(stage.live), hint=hint)
-            _fill(work)
+            if not starts_empty:
+                _fill(work)
             for name, step in steps.items():
                 _do(work, name, step)
             if strict and work.findings:
                 _fail_for_warnings(work)
-            _publish(work)
+            _publish(work, brings_data=brings_data)
         except BaseException as error:
-            _record_failure(work, error)
-            raise
+            meant = _meant(work, error)
+            _record_failure(work, meant)
+            if meant is error:
+                raise
+            raise meant from None
     return work
 
 
@@ -156,7 +164,7 @@ def _fail_for_warnings(work: Work) -> None:
     )
 
 
-def _publish(work: Work) -> None:
+def _publish(work: Work, *, brings_data: bool) -> None:
     """Stage 5, PUBLISH: enter the run in the ledger and put the stage in place of the live warehouse."""
     folder = work.settings.journal_dir
     kept_aside = [run for run in journal.read_journal(folder) if run.run_id != work.run_id]
@@ -166,15 +174,32 @@ def _publish(work: Work) -> None:
             for run in kept_aside:
                 ledger.record_run(connection, journal.as_ended(run))
             ledger.record_run(connection, _run_of(work, work.status))
-        work.stage.publish()
+        with interruption.held():  # after the rename it would be too late to say that nothing was published
+            done = work.stage.publish(keep_replaced=brings_data, run_id=work.run_id)
+            work.is_published = True
+            journal.forget_journal(folder, [work.run_id, *(run.run_id for run in kept_aside)])
+        if done.problem:
+            work.warn(Finding(done.problem, str(work.settings.warehouse)), "publish", None, "no_version")
         return Outcome(None, str(work.settings.warehouse))
 
     _do(work, "publish", publish)
-    journal.forget_journal(folder, [work.run_id, *(run.run_id for run in kept_aside)])
+
+
+def _meant(work: Work, error: BaseException) -> BaseException:
+    """Return the interruption, or the machine's refusal, that an error of a library comes from; else the error."""
+    if isinstance(error, Interrupted):  # of dbt, which listens for itself
+        return error
+    hint = "the warehouse was already published" if work.is_published else "nothing was published"
+    stop = interruption.stopped(hint)
+    if stop or isinstance(error, OlistctlError):
+        return stop or error
+    return machine_fault(error, work.settings.warehouse) or error
 
 
 def _record_failure(work: Work, error: BaseException) -> None:
     """Keep a failed run aside, and enter it in the live warehouse's ledger where there is one."""
+    if work.is_published:
+        return  # the ledger has the run as it ended
     stopped = isinstance(error, (KeyboardInterrupt, Interrupted))
     message = error.message if isinstance(error, OlistctlError) else f"{type(error).__name__}: {error}"
     where = error.where if isinstance(error, OlistctlError) else None
@@ -188,21 +213,27 @@ def _record_failure(work: Work, error: BaseException) -> None:
     stage_name = work.stages[-1].stage if work.stages else work.command
     if not stopped:
         work.errors.append(LoggedError(_now(), stage_name, None, type(error).__name__, message, {"where": where}))
-    folder = work.settings.journal_dir
     run = _run_of(work, "interrupted" if stopped else "failed", message)
-    journal.write_journal(folder, run)
-    if stopped or isinstance(error, UsageError) or not work.stage.live.exists():
+    work.stage.discard()  # on a full disk this makes room for the journal
+    try:
+        journal.write_journal(work.settings.journal_dir, run)
+    except OSError as second:
+        log.error("the journal cannot be written: %s", second)
+    if stopped or isinstance(error, UsageError) or not work.stage.has_live:
         return  # quick, or not worth a publication, or nowhere to write: the next published file holds it
     try:
-        work.stage.discard()
-        work.stage.copy_live()
-        with work.stage.connection() as connection:
-            ledger.create(connection)
-            ledger.record_run(connection, run)
-        work.stage.publish()
-        journal.forget_journal(folder, [run.run_id])
-    except (OlistctlError, OSError) as second:
+        _enter_in_live(work, run)
+    except Exception as second:  # whatever it is, what went wrong first is what the user must hear
         log.error("the failed run stays in the journal: %s", second)
+
+
+def _enter_in_live(work: Work, run: PipelineRun) -> None:
+    work.stage.copy_live()
+    with work.stage.connection() as connection:
+        ledger.create(connection)
+        ledger.record_run(connection, run)
+    work.stage.publish(keep_replaced=False)
+    journal.forget_journal(work.settings.journal_dir, [run.run_id])
 
 
 def _run_of(work: Work, status: str, message: str | None = None) -> PipelineRun:

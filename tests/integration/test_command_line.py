@@ -14,7 +14,7 @@ from tests.integration.conftest import Project, clean_environment, new_project
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
-    "run", "validate", "load", "transform", "snapshot", "test", "status", "errors", "quarantine", "init",
+    "run", "validate", "load", "transform", "snapshot", "test", "status", "rollback", "errors", "quarantine", "init",
     "sample",
 )  # fmt: skip
 GROUPS = {

@@ -13,7 +13,7 @@ from olistctl.loading import FileLoad
 from olistctl.project_files import template_root
 from olistctl.sources import Contract, Source, load_contract
 from tests.torture.oracle import Verdict, judge
-from tests.torture.scale import IS_LONG
+from tests.torture.scale import LONG
 from tests.unit.conftest import Desk
 
 TOLD = 100  # bad records of a file that are told in detail
@@ -29,7 +29,7 @@ def shipped_contract() -> Contract:
 def contract_for(source: str) -> Contract:
     """Return a contract of the damaged source and a neighbour; of all nine in the long version."""
     contract = shipped_contract()
-    if IS_LONG:
+    if LONG:
         return contract
     kept = (source, next(name for name in NEIGHBOURS if name != source))
     return replace(contract, sources=tuple(replace(contract.source(name), foreign_keys=()) for name in kept))

@@ -23,7 +23,7 @@ from tests.delivery import FILES, NAMES, RECORDS, write_delivery
 from tests.integration.conftest import clean_environment
 from tests.torture.checks import contract_for, quarantine_holds, quarantined, reads_as_the_oracle, shown, table_rows
 from tests.torture.damage import KINDS, Bad, Damage, Expect, Fine, Missing, OneOf, Refused
-from tests.torture.scale import IS_LONG
+from tests.torture.scale import LONG
 from tests.unit.conftest import Desk
 
 SECONDS = 60  # what a hang looks like; the slowest kind takes some seconds
@@ -252,7 +252,7 @@ LOOKALIKES = {
 }
 
 
-@pytest.mark.skipif(not IS_LONG, reason="files of many megabytes take long")
+@pytest.mark.skipif(not LONG, reason="files of many megabytes take long")
 @pytest.mark.parametrize("text", LOOKALIKES)
 @pytest.mark.parametrize("threads", [1, 4])
 def test_lines_of_a_long_text_are_never_taken_for_records(tmp_path: Path, text: str, threads: int) -> None:
@@ -350,7 +350,7 @@ def test_the_command_line_says_the_same_of_every_file_whether_it_validates_or_lo
     assert len(first) == len(FILES) + len(NASTY) - 1  # the missing one takes the place of its base file
 
 
-@pytest.mark.parametrize("arguments", [["validate", "--verbose"], ["load", "--strict", "--verbose"]][: 1 + IS_LONG])
+@pytest.mark.parametrize("arguments", [["validate", "--verbose"], ["load", "--strict", "--verbose"]][: 1 + LONG])
 def test_people_are_told_in_plain_text(tmp_path: Path, arguments: list[str]) -> None:
     folder = laid_out(tmp_path)
     heap(folder / "source")
@@ -361,7 +361,7 @@ def test_people_are_told_in_plain_text(tmp_path: Path, arguments: list[str]) -> 
     assert not list(folder.glob("data/*.duckdb"))
 
 
-@pytest.mark.skipif(not IS_LONG, reason="two calls a kind take long")
+@pytest.mark.skipif(not LONG, reason="two calls a kind take long")
 @pytest.mark.parametrize("name", NASTY)
 def test_every_nasty_kind_alone_leaves_the_right_exit_code(tmp_path: Path, name: str) -> None:
     folder = laid_out(tmp_path)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from inspect import isfunction
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Annotated, NoReturn
 
 import typer
 
 import olistctl.cli.call as calls
-from olistctl import __version__
+from olistctl import __version__, interruption
 from olistctl.cli import (
     commands_errors,
     commands_pipeline,
     commands_quarantine,
+    commands_rollback,
     commands_setup,
     commands_status,
     commands_validate,
@@ -81,7 +82,8 @@ for _panel, _name, _function in (
     (PIPELINE, "snapshot", commands_pipeline.snapshot),
     (PIPELINE, "test", commands_pipeline.test),
     (INSPECT, "status", commands_status.status),
-    (INSPECT, "errors", commands_errors),
+    (INSPECT, "rollback", commands_rollback.rollback),
+    (INSPECT, "errors", commands_errors),  # Typer shows groups after commands
     (INSPECT, "quarantine", commands_quarantine),
     (SETUP, "init", commands_setup.init),
     (SETUP, "sample", commands_setup.sample),
@@ -94,26 +96,40 @@ for _panel, _name, _function in (
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    interruption.listen()
     try:
         app()
     except OlistctlError as error:
         _leave(error)
     except KeyboardInterrupt:
-        _leave(Interrupted("interrupted", hint="nothing was published"))
-    except OSError as error:
-        _leave(EnvironmentFault(error.strerror or str(error), where=str(error.filename or "") or None))
+        _leave(Interrupted("interrupted"))
     except Exception as error:
-        _report_bug(error)
+        _leave(interruption.stopped() or _fault(error) or _bug(error))
     sys.exit(ExitCode.DONE)
 
 
 def _leave(error: OlistctlError) -> NoReturn:
-    calls.current.console.error(error)
+    interruption.ignore_from_now()
+    if isinstance(error, Interrupted):
+        error = interruption.stopped(error.hint) or error
+    with suppress(OSError):  # nobody can be told where stdout and stderr are on a full disk
+        calls.current.console.error(error)
+    if isinstance(error, Interrupted):
+        interruption.leave(int(error.exit_code))
     sys.exit(int(error.exit_code))
 
 
-def _report_bug(error: Exception) -> NoReturn:
+def _fault(error: Exception) -> EnvironmentFault | None:
+    """Return what the machine refuses, if that is what went wrong."""
+    from olistctl.warehouse import machine_fault
+
+    fault = machine_fault(error)
+    if fault is None and isinstance(error, OSError):
+        return EnvironmentFault(error.strerror or str(error), where=str(error.filename or "") or None)
+    return fault
+
+
+def _bug(error: Exception) -> OlistctlError:
     from olistctl.logs import get_logger
 
     logger = get_logger("olistctl")
@@ -127,11 +143,5 @@ def _report_bug(error: Exception) -> NoReturn:
             traceback.print_exception(error, file=report)
         files = [report.name]
     bug = OlistctlError(f"a bug in olistctl: {type(error).__name__}: {error}", hint=f"the report is in {files[0]}")
-    calls.current.console.error(bug)
-    sys.exit(ExitCode.BUG)
-
-
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    stop = Interrupted("terminated", hint="nothing was published")
-    stop.exit_code = ExitCode.TERMINATED
-    raise stop
+    bug.exit_code = ExitCode.BUG
+    return bug

@@ -99,8 +99,9 @@ def with_globals(function: Callable[..., None]) -> Callable[..., None]:
         # Typer would leave without a word on an interruption, and with 1 where the reader of a pipe has gone.
         try:
             function(call, **values)
+            sys.stdout.flush()  # here a full disk is still an error with a message
         except KeyboardInterrupt:
-            raise Interrupted("interrupted", hint="nothing was published") from None
+            raise Interrupted("interrupted") from None
         except (BrokenPipeError, SystemExit):  # rich makes a SystemExit of a broken pipe; commands raise none
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(ExitCode.PIPE_CLOSED) from None

@@ -262,14 +262,21 @@ def _checked(key: str, value: Any, origin: str, base: Path) -> tuple[Any, str]:
 
 def _settings(file: Path, found: _Found) -> Settings:
     warehouse, origin = found["warehouse"]
+    # A link stays one: the file that it points to is replaced, and its folder holds the one lock for both names.
+    warehouse = Path(os.path.realpath(warehouse))
+    found["warehouse"] = warehouse, origin
     if warehouse.stem.lower() in RESERVED_WAREHOUSE_NAMES:
         raise ConfigError(
             f"a warehouse file must not be named like the schema or database '{warehouse.stem}'",
             where=origin,
             hint="call it olist_dw.duckdb, say",
         )
-    if "'" in warehouse.stem or '"' in warehouse.stem:
-        raise ConfigError("a warehouse file must not have a quote in its name", where=origin, hint="dbt cannot name it")
+    if any(character in warehouse.stem for character in "'\";"):
+        raise ConfigError(
+            "a warehouse file must not have a quote or a semicolon in its name",
+            where=origin,
+            hint="dbt cannot name it",
+        )
     if warehouse.is_dir():
         raise ConfigError(f"the warehouse '{warehouse}' is a folder", where=origin, hint="name a file in it")
     if "?" in str(warehouse):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -79,7 +80,8 @@ def load_files(
             connection.rollback()
             refused[unreadable.file] = unreadable.message
         except BaseException:
-            connection.rollback()
+            with suppress(Exception):  # what went wrong may have ended the transaction, and is what must be heard
+                connection.rollback()
             raise
         else:
             return keep_evidence(connection, evidence_dir, report, inspections) if evidence_dir else report

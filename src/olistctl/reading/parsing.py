@@ -15,7 +15,7 @@ from olistctl.reading.faults import clear_bad_records, parse_with_reasons
 from olistctl.reading.outcome import ParsedFile, UnreadableFile, refused
 from olistctl.reading.raw_table import Reading, table_of
 from olistctl.reading.records import stray_quotes
-from olistctl.warehouse import quote
+from olistctl.warehouse import machine_fault, quote
 
 
 def parse_into(reading: Reading, max_bad_share: float) -> ParsedFile:
@@ -37,6 +37,9 @@ def parse_into(reading: Reading, max_bad_share: float) -> ParsedFile:
         with reading.line_shifts():
             parsed = _parse_once(reading) or parse_with_reasons(reading, max_bad_share)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
+        fault = machine_fault(error)
+        if fault and fault.where != str(reading.inspection.path):  # a full disk, say, is no fault of the file
+            raise
         message = f"the CSV reader gives up: {str(error).splitlines()[0]}"
         raise UnreadableFile(reading.file, message) from None
     if not reading.inspection.is_still_the_same():

@@ -7,7 +7,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from olistctl.errors import ConfigError, ExitCode, Interrupted, TransformError
 from olistctl.results import NoProgress, Progress
 from olistctl.transform.jobs import DbtJob, arguments_of
+from olistctl.warehouse import machine_fault
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -85,8 +86,11 @@ def run_dbt(
     finally:
         progress.finish()
     if outcome.exception is not None or not hasattr(outcome.result, "results"):
-        raise _explain(outcome.exception, project)
+        raise _explain(outcome.exception, project, warehouse)
     nodes = tuple(_node(result, artifacts) for result in outcome.result.results)
+    for node in nodes:
+        if node.status == "error" and (fault := machine_fault(node.message or "", warehouse)):
+            raise fault
     return DbtReport(nodes, round(outcome.result.elapsed_time, 2))
 
 
@@ -142,7 +146,11 @@ def _noting_signals() -> Iterator[list[int]]:
     """Note Ctrl-C and SIGTERM and interrupt; dbt may swallow the interruption or make a failure of it."""
     noted: list[int] = []
 
+    ended = threading.Event()
+
     def note(signum: int, frame: FrameType | None) -> None:
+        if not noted:
+            threading.Thread(target=_cancel_until, args=(ended,), daemon=True).start()
         noted.append(signum)
         raise KeyboardInterrupt
 
@@ -153,8 +161,19 @@ def _noting_signals() -> Iterator[list[int]]:
     try:
         yield noted
     finally:
+        ended.set()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _cancel_until(ended: threading.Event) -> None:
+    """Cancel dbt's statements again and again: dbt does it once, and waits for one that began a moment later."""
+    from dbt.adapters.factory import FACTORY
+
+    while not ended.wait(0.2):
+        for adapter in list(FACTORY.adapters.values()):
+            with suppress(Exception):  # a connection that closes just now
+                adapter.connections.cancel_open()
 
 
 def _stopped(signum: int) -> Interrupted:
@@ -222,7 +241,9 @@ def _clean(message: str) -> str:
     return "\n".join(line.removeprefix("  ") for line in kept if line.strip())
 
 
-def _explain(exception: BaseException | None, project: Path) -> Exception:
+def _explain(exception: BaseException | None, project: Path, warehouse: Path) -> Exception:
+    if fault := machine_fault(exception or "", warehouse):
+        return fault
     text = _clean(str(exception)) if exception else "dbt gave no result"
     return TransformError(f"dbt could not run: {text}", where=str(project), hint="nothing was published")
 

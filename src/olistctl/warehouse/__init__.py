@@ -1,7 +1,24 @@
 """The DuckDB file: one writer at a time, work in a stage file, publication in one rename."""
 
 from olistctl.warehouse.connection import connect, connect_scratch, quote, read_only
+from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
 from olistctl.warehouse.lock import holder_is_alive, writer_lock
-from olistctl.warehouse.stage import Stage, open_stage
+from olistctl.warehouse.stage import Published, Stage, open_stage
+from olistctl.warehouse.versions import Version, list_versions, versions_folder
 
-__all__ = ["Stage", "connect", "connect_scratch", "holder_is_alive", "open_stage", "quote", "read_only", "writer_lock"]
+__all__ = [
+    "DamagedWarehouse",
+    "Published",
+    "Stage",
+    "Version",
+    "connect",
+    "connect_scratch",
+    "holder_is_alive",
+    "list_versions",
+    "machine_fault",
+    "open_stage",
+    "quote",
+    "read_only",
+    "versions_folder",
+    "writer_lock",
+]

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olistctl.errors import BusyError, EnvironmentFault
+from olistctl.errors import BusyError, EnvironmentFault, OlistctlError
+from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
+from olistctl.warehouse.versions import versions_beside
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -27,7 +29,8 @@ def connect(
     """Open a warehouse file.
 
     Raises:
-        EnvironmentFault: it is no DuckDB file, is of a newer DuckDB, or cannot be read or written.
+        DamagedWarehouse: it is damaged, no DuckDB file, or of a newer DuckDB.
+        EnvironmentFault: it cannot be read or written.
         BusyError: another program has it open for writing.
     """
     import duckdb
@@ -44,8 +47,9 @@ def connect(
     if memory_limit:
         config["memory_limit"] = memory_limit
     try:
+        _check_kind(file)
         connection = duckdb.connect(str(file), read_only=readonly, config=config)
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError, MemoryError) as error:
         raise _explain(file, error) from None
     connection.execute("set enable_progress_bar = false")
     return connection
@@ -78,7 +82,7 @@ def read_only(file: Path) -> Iterator[DuckDBPyConnection]:
     Raises:
         EnvironmentFault: there is none, or it cannot be opened.
     """
-    if not file.is_file():
+    if not file.exists():
         raise EnvironmentFault(
             "there is no warehouse yet", where=str(file), hint="`olistctl run --full-refresh` builds it"
         )
@@ -89,16 +93,54 @@ def read_only(file: Path) -> Iterator[DuckDBPyConnection]:
         connection.close()
 
 
-def _explain(file: Path, error: Exception) -> Exception:
-    text = str(error).splitlines()[0]
-    if "Could not set lock" in text or "Conflicting lock" in text:
+def _check_kind(file: Path) -> None:
+    """Refuse what is no DuckDB file before DuckDB looks at it.
+
+    DuckDB would wait for ever at a named pipe, and look for an extension that reads SQLite.
+    """
+    if not file.exists():
+        return
+    if not file.is_file():
+        raise _no_warehouse(file, "not a regular file")
+    with file.open("rb") as stream:
+        head = stream.read(16)
+    if head[8:12] == b"DUCK":
+        return
+    kind = "an empty file" if not head else "a SQLite database" if head.startswith(b"SQLite") else "not a DuckDB file"
+    raise _no_warehouse(file, kind)
+
+
+def _no_warehouse(file: Path, kind: str) -> DamagedWarehouse:
+    return DamagedWarehouse(
+        f"DuckDB cannot open the file: it is {kind}",
+        where=str(file),
+        hint=_rollback_hint(file)
+        or "if it is no warehouse of olistctl, point `warehouse` in config/olistctl.yml at another file",
+    )
+
+
+def _explain(file: Path, error: BaseException) -> OlistctlError:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if any(sign in text for sign in ("Could not set lock", "Conflicting lock", "used by another process")):
         return BusyError(
             f"another program has the warehouse open for writing: {text}",
             where=str(file),
             hint="close it there (a DuckDB shell, a notebook, a BI tool) or open it there read-only",
         )
+    fault = machine_fault(error, file)
+    if isinstance(fault, DamagedWarehouse):
+        hint = _rollback_hint(file) or fault.hint
+        return DamagedWarehouse(f"DuckDB cannot open the file: {fault.message}", where=str(file), hint=hint)
+    if fault:
+        return fault
     return EnvironmentFault(
         f"DuckDB cannot open the file: {text}",
         where=str(file),
         hint="if it is no warehouse of olistctl, point `warehouse` in config/olistctl.yml at another file",
     )
+
+
+def _rollback_hint(file: Path) -> str | None:
+    if not versions_beside(file):
+        return None
+    return "`olistctl rollback` puts the last kept version in its place, and keeps this file aside"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from olistctl.errors import BusyError, EnvironmentFault
+from olistctl.warehouse.faults import machine_fault
 
 
 @contextmanager
@@ -34,9 +35,12 @@ def writer_lock(state_dir: Path, command: str, wait_seconds: float = 0) -> Itera
             hint="wait for it to end, or let this command wait: --wait SECONDS",
         ) from None
     except OSError as error:
-        raise EnvironmentFault(f"cannot lock the warehouse: {error}", where=str(state_dir)) from None
+        raise _no_lock(error, state_dir) from None
     try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": _now()}))
+        try:
+            holder.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": _now()}))
+        except OSError as error:
+            raise _no_lock(error, state_dir) from None
         yield
     finally:
         with suppress(OSError):
@@ -54,6 +58,14 @@ def holder_is_alive(state_dir: Path) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return True
+
+
+def _no_lock(error: OSError, state_dir: Path) -> EnvironmentFault:
+    fault = machine_fault(error, state_dir)
+    message = fault.message if fault else error.strerror or str(error)
+    return EnvironmentFault(
+        f"cannot lock the warehouse: {message}", where=str(state_dir), hint=fault.hint if fault else None
+    )
 
 
 def _describe(holder: Path) -> str:

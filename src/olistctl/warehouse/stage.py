@@ -2,7 +2,8 @@
 
 A writing command works in a copy under the state folder. Publishing checkpoints it, closes it, checks it,
 flushes it to the disk and renames it over the live file, so a reader sees the old or the new warehouse
-and never a mixture, and a kill at any moment leaves the live file as it was.
+and never a mixture, and a kill at any moment leaves the live file as it was. The replaced file stays as a
+version that a rollback can bring back.
 """
 
 from __future__ import annotations
@@ -11,27 +12,63 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olistctl.config import Settings
-from olistctl.errors import EnvironmentFault
+from olistctl.errors import BusyError, EnvironmentFault
+from olistctl.logs import get_logger
 from olistctl.warehouse.connection import connect, quote
+from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
 from olistctl.warehouse.lock import writer_lock
+from olistctl.warehouse.versions import (
+    Version,
+    clean_versions,
+    flush,
+    keep_version,
+    prune_versions,
+    versions_folder,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+log = get_logger(__name__)
+
+# What must be readable before anyone gets to read it.
+_CHECKED_SCHEMAS = ("raw", "core", "mart", "etl")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publication did beside publishing: the version it kept, or why it could not keep one."""
+
+    kept: Version | None = None
+    problem: str | None = None
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A private copy of the warehouse that can be published; it has the live file's name."""
+    """A private copy of the warehouse that can be published; it has the live file's name.
+
+    Without a state folder no version is kept. A damaged live file counts as none, until it is set aside.
+    """
 
     live: Path
     file: Path
     threads: int
     memory_limit: str | None
+    state_dir: Path | None = None
+    keep_versions: int = 1
+    live_is_damaged: bool = False
+    # The live file as it was when the work began with it: what is in it later is not in the stage.
+    _seen: list[tuple[int, int, int]] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def has_live(self) -> bool:
+        """Tell whether there is a live warehouse that can be read."""
+        return self.live.is_file() and not self.live_is_damaged
 
     @contextmanager
     def connection(self) -> Iterator[DuckDBPyConnection]:
@@ -43,18 +80,47 @@ class Stage:
             connection.close()
 
     def copy_live(self) -> None:
-        """Begin with a copy of the live warehouse, if there is one."""
-        for suffix in ("", ".wal"):  # a log that a foreign writer left belongs to the file
-            live = self.live.with_name(self.live.name + suffix)
-            if live.exists():
-                shutil.copyfile(live, self.file.with_name(self.file.name + suffix))
+        """Begin with a copy of the live warehouse, if there is one.
+
+        Raises:
+            EnvironmentFault: the disk is full, say.
+        """
+        if self.has_live:
+            self._seen[:] = [_identity(self.live)]
+            for suffix in ("", ".wal"):  # a log that a foreign writer left belongs to the file
+                self._fill(self.live.with_name(self.live.name + suffix), suffix)
+
+    def copy_version(self, version: Version) -> None:
+        """Begin with a copy of a kept version.
+
+        Raises:
+            DamagedWarehouse: the version is damaged itself.
+            EnvironmentFault: it is gone, or the disk is full, say.
+        """
+        if not version.file.is_file():
+            raise EnvironmentFault(f"there is no version '{version.name}'", where=str(version.file))
+        self.discard()
+        self._fill(version.file, "")
+        connect(self.file, readonly=True).close()
+
+    def _fill(self, source: Path, suffix: str) -> None:
+        if not source.exists():
+            return
+        target = self.file.with_name(self.file.name + suffix)
+        try:
+            shutil.copyfile(source, target)
+        except OSError as error:
+            self.discard()
+            raise _refused("cannot make the stage file", error, target) from None
 
     @contextmanager
     def attached_live(self, connection: DuckDBPyConnection) -> Iterator[bool]:
         """Attach the live warehouse as `live` for reading; give False when there is none."""
-        if not self.live.is_file():
+        if not self.has_live:
             yield False
             return
+        if not self._seen:
+            self._seen.append(_identity(self.live))
         path = str(self.live).replace("'", "''")
         connection.execute(f"attach '{path}' as live (read_only)")
         try:
@@ -78,60 +144,174 @@ class Stage:
         for suffix in ("", ".wal"):
             self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
 
-    def publish(self) -> None:
+    def publish(self, *, keep_replaced: bool = True, run_id: str | None = None) -> Published:
         """Make the stage the live warehouse, in one rename.
 
+        The replaced file is kept as a version, unless `keep_replaced` is off: a publication that only adds to the
+        ledger must not push the last good data out. With `run_id` the ledger must hold that run.
+
         Raises:
-            EnvironmentFault: the disk is full, or the system does not let the file be replaced.
+            EnvironmentFault: the stage is not whole, the disk is full, or the system does not let the file be
+                replaced; the live warehouse is as before.
             BusyError: another program has the live warehouse open for writing.
         """
-        with self.connection() as connection:
-            connection.execute("checkpoint")
-        wal = self.file.with_name(self.file.name + ".wal")
-        if wal.exists():  # a stale one would be replayed into the new file, silently
-            raise EnvironmentFault("the stage file still has a write-ahead log", where=str(wal))
-        connect(self.file, readonly=True).close()  # it must open before readers get it
-        if self.live.is_file():  # BusyError if another program is writing to it: its changes would be lost
-            connect(self.live, readonly=True).close()
+        self._close_off(run_id)
+        self._check_live()
         try:
-            _flush(self.file)
+            flush(self.file)
+            published = self._keep_replaced() if keep_replaced else Published()
+            if self.live_is_damaged:
+                self._set_aside()
             with suppress(FileNotFoundError):
                 self.live.with_name(self.live.name + ".wal").unlink()
             self.file.replace(self.live)
-            _flush(self.live.parent)
+            flush(self.live.parent)
         except OSError as error:
-            raise EnvironmentFault(
-                f"the finished warehouse could not be put in place: {error}",
+            raise _not_replaced(error, self.live) from None
+        self._seen.clear()
+        if published.kept and self.state_dir:
+            prune_versions(versions_folder(self.state_dir), self.keep_versions)
+        return published
+
+    def _check_live(self) -> None:
+        """Raise BusyError if another program writes or has written to the live file: its changes would be lost."""
+        if not self.has_live:
+            return
+        connect(self.live, readonly=True).close()
+        if self._seen and _identity(self.live) != self._seen[0]:
+            raise BusyError(
+                "another program has changed the warehouse while this command worked",
                 where=str(self.live),
-                hint="close the programs that have it open, check space and permissions, and run again",
-            ) from None
+                hint="its changes stay, and nothing was published; run again",
+            )
+
+    def _close_off(self, run_id: str | None) -> None:
+        """Bring everything into the one file, and check that a reader would find it there."""
+        import duckdb
+
+        try:
+            with self.connection() as connection:
+                connection.execute("checkpoint")
+            wal = self.file.with_name(self.file.name + ".wal")
+            if wal.exists():  # a stale one would be replayed into the new file, silently
+                raise EnvironmentFault("the stage file still has a write-ahead log", where=str(wal))
+            self._check(run_id)
+        except duckdb.Error as error:
+            fault = machine_fault(error, self.file)
+            if fault and not isinstance(fault, DamagedWarehouse):
+                raise fault from None
+            raise _not_whole(self.file, fault.message if fault else str(error).splitlines()[0]) from None
+        except DamagedWarehouse as error:
+            raise _not_whole(self.file, error.message) from None
+
+    def _check(self, run_id: str | None) -> None:
+        connection = connect(self.file, readonly=True)
+        try:
+            tables = connection.execute(
+                "select schema_name, table_name from duckdb_tables() where list_contains(?, schema_name)",
+                [list(_CHECKED_SCHEMAS)],
+            ).fetchall()
+            counts = [f"select count(*) from {quote(schema)}.{quote(table)}" for schema, table in tables]
+            if counts:
+                connection.execute(" union all ".join(counts)).fetchall()
+            if run_id is None:
+                return
+            found = ("etl", "pipeline_runs") in tables and connection.execute(
+                "select count(*) from etl.pipeline_runs where run_id = ?", [run_id]
+            ).fetchone() == (1,)
+            if not found:
+                raise _not_whole(self.file, f"the run {run_id} is not in its ledger")
+        finally:
+            connection.close()
+
+    def _keep_replaced(self) -> Published:
+        """Keep the live file as a version.
+
+        A failure does not stop the publication: the finished warehouse is worth more than an old copy, all of
+        whose data and history it holds or could load again. Older versions stay then.
+        """
+        if not self.has_live or self.state_dir is None or self.keep_versions < 1:
+            return Published()
+        folder = versions_folder(self.state_dir)
+        try:
+            kept = keep_version(self.live, folder)
+            flush(folder)
+        except OSError as error:
+            fault = machine_fault(error, folder)
+            problem = f"the replaced warehouse could not be kept for a rollback: {fault.message if fault else error}"
+            log.warning("%s: %s", folder, problem)
+            return Published(problem=problem)
+        return Published(kept)
+
+    def _set_aside(self) -> None:
+        """Keep the damaged live file, and its log, for whoever wants to save something from it."""
+        folder = (self.state_dir or self.live.parent) / "damaged"
+        aside = keep_version(self.live, folder)
+        log.warning("%s: the damaged file is kept as %s", self.live, aside.file)
+        wal = self.live.with_name(self.live.name + ".wal")
+        if wal.exists():
+            wal.replace(aside.file.with_name(aside.file.name + ".wal"))
+        flush(folder)
 
 
 @contextmanager
-def open_stage(settings: Settings, command: str) -> Iterator[Stage]:
+def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = False) -> Iterator[Stage]:
     """Lock the warehouse and give an empty stage.
 
-    Nothing is published unless `Stage.publish` is called; the stage is removed in any case.
+    Nothing is published unless `Stage.publish` is called; the stage is removed in any case. With
+    `tolerate_damage` a live file that DuckDB cannot read counts as none, and is set aside when the stage is published.
 
     Raises:
         BusyError: another olistctl is writing.
-        EnvironmentFault: the folder cannot be written, or the live file is no warehouse.
+        DamagedWarehouse: DuckDB cannot read the live file.
+        EnvironmentFault: the folder cannot be written.
     """
     folder = settings.state_dir / "stage"
-    stage = Stage(settings.warehouse, folder / settings.warehouse.name, settings.threads, settings.memory_limit)
     with writer_lock(settings.state_dir, command, settings.lock_wait_seconds):
         try:
-            shutil.rmtree(folder, ignore_errors=True)  # what a killed writer left
+            _clean_up(settings, folder)
             folder.mkdir(parents=True)
-            if stage.live.exists():
-                _fold_in_log(stage.live)
-                connect(stage.live, readonly=True).close()
         except OSError as error:
-            raise EnvironmentFault(f"cannot make the stage file: {error}", where=str(folder)) from None
+            raise _refused("cannot make the stage file", error, folder) from None
+        damaged = _is_damaged(settings.warehouse, tolerate_damage)
         try:
-            yield stage
+            yield Stage(
+                settings.warehouse,
+                folder / settings.warehouse.name,
+                settings.threads,
+                settings.memory_limit,
+                settings.state_dir,
+                settings.keep_versions,
+                damaged,
+            )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _identity(file: Path) -> tuple[int, int, int]:
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _clean_up(settings: Settings, folder: Path) -> None:
+    """Remove what a killed writer left; nobody else is writing now."""
+    shutil.rmtree(folder, ignore_errors=True)
+    clean_versions(versions_folder(settings.state_dir), settings.warehouse)
+    for draft in (*settings.journal_dir.glob("*.tmp"), *settings.state_dir.glob("damaged/*.draft")):
+        draft.unlink(missing_ok=True)
+
+
+def _is_damaged(live: Path, tolerate: bool) -> bool:
+    if not live.exists():
+        return False
+    try:
+        _fold_in_log(live)
+        connect(live, readonly=True).close()
+    except DamagedWarehouse:
+        if not tolerate:
+            raise
+        return True
+    return False
 
 
 def _fold_in_log(live: Path) -> None:
@@ -142,11 +322,26 @@ def _fold_in_log(live: Path) -> None:
         connection.close()
 
 
-def _flush(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _refused(what: str, error: OSError, where: Path) -> EnvironmentFault:
+    fault = machine_fault(error, where)
+    if fault:
+        return EnvironmentFault(f"{what}: {fault.message}", where=str(where), hint=fault.hint)
+    return EnvironmentFault(f"{what}: {error.strerror or error}", where=str(where))
+
+
+def _not_replaced(error: OSError, live: Path) -> EnvironmentFault:
+    if os.name == "nt" and isinstance(error, PermissionError):
+        return EnvironmentFault(
+            "this system does not let a file be replaced that a program has open; the warehouse is as before",
+            where=str(live),
+            hint="close what has it open (a notebook, a BI tool, a DuckDB shell) and run again",
+        )
+    return _refused("the finished warehouse could not be put in place", error, live)
+
+
+def _not_whole(file: Path, reason: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"the finished warehouse cannot be read back, so it is not published: {reason}",
+        where=str(file),
+        hint="run again; if it comes back, check the disk and the memory of this machine",
+    )

@@ -1,0 +1,76 @@
+"""Ctrl-C and SIGTERM: noted when they come, so that whatever they turn into is known for what it is.
+
+DuckDB makes a RuntimeError of an interrupted statement, a library may swallow an exception: what was noted stays.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+from olistctl.errors import ExitCode, Interrupted
+
+_noted: list[int] = []
+_held = False
+
+
+def listen() -> None:
+    """Note both signals from here on, and interrupt the work; the second one ends the process at once."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _note)
+
+
+def ignore_from_now() -> None:
+    """Let a late signal end the process in silence: its work and its words are done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with a code, now.
+
+    Python would wait for dbt's threads, and end by the signal itself where it was compiling when Ctrl-C came.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def stopped(hint: str | None = None) -> Interrupted | None:
+    """Return the interruption that was noted, if there was one."""
+    if not _noted:
+        return None
+    terminated = _noted[0] == signal.SIGTERM
+    error = Interrupted("terminated" if terminated else "interrupted", hint=hint)
+    error.exit_code = ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+    return error
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Put an interruption off until a short piece of work is done that must not end in the middle."""
+    global _held
+    _held = True
+    try:
+        yield
+    finally:
+        _held = False
+    if _noted:
+        raise KeyboardInterrupt
+
+
+def _note(signum: int, frame: FrameType | None) -> None:
+    _noted.append(signum)
+    if _held:
+        return
+    if len(_noted) > 1:  # whoever asks twice does not want to wait, and a kill leaves nothing that matters
+        os._exit(128 + signum)
+    raise KeyboardInterrupt
