@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from olistctl.config import Settings
 from olistctl.errors import ConfigError
 from olistctl.ledger import LoadedFile, PipelineRun
 from olistctl.results import utc_time
-from olistctl.sources import SourceFile, find_files, load_contract
+from olistctl.sources import SourceFile, find_files, load_contract, sha256_of
 from olistctl.warehouse import holder_is_alive, quote, read_only
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ class StatusReport:
     files: tuple[FileStatus, ...]
     tables: tuple[TableStatus, ...]
     runs: tuple[PipelineRun, ...]
+    records_in_quarantine: int = 0  # that wait for a decision
 
 
 def read_status(settings: Settings) -> StatusReport:
@@ -75,6 +75,7 @@ def read_status(settings: Settings) -> StatusReport:
         runs = tuple(journal.as_ended(run) for run in runs)
     published = None
     newest = None
+    waiting = 0
     if exists:
         with read_only(settings.warehouse) as connection:
             if ledger.is_present(connection):
@@ -82,6 +83,7 @@ def read_status(settings: Settings) -> StatusReport:
                 recent = ledger.recent_runs(connection, _RUNS)
                 known = {run.run_id for run in recent}
                 published = ledger.last_publication(connection)
+                waiting = _waiting(connection)
                 runs = (*(run for run in runs if run.run_id not in known), *recent)
             tables = _tables(connection)
             newest = _newest_order(connection, tables)
@@ -101,7 +103,14 @@ def read_status(settings: Settings) -> StatusReport:
         files=_files(present, loaded),
         tables=tables,
         runs=tuple(sorted(runs, key=lambda run: run.started_at, reverse=True)[:_RUNS]),
+        records_in_quarantine=waiting,
     )
+
+
+def _waiting(connection: DuckDBPyConnection) -> int:
+    if not ledger.is_current(connection):  # of an older release, which had no quarantine
+        return 0
+    return sum(count.records for count in ledger.quarantine_counts(connection) if count.status == "open")
 
 
 def _tables(connection: DuckDBPyConnection) -> tuple[TableStatus, ...]:
@@ -153,13 +162,8 @@ def _state(file: SourceFile, before: LoadedFile | None) -> str:
             before.size_bytes,
             before.modified_at,
         )
-        if same_stat or (file.path.is_file() and _sha256(file.path) == before.sha256):
+        if same_stat or (file.path.is_file() and sha256_of(file.path) == before.sha256):
             return "unchanged"
     except OSError:
         return "unreadable"
     return "changed"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -67,6 +67,11 @@ def test_the_summary_accounts_for_every_record(damaged: Project) -> None:
     assert "olistctl quarantine list" in done.stderr
 
 
+def test_status_says_how_many_records_wait_for_a_decision(damaged: Project) -> None:
+    assert "2 records in quarantine" in damaged.ok("status").stdout
+    assert damaged.json("status")["records_in_quarantine"] == 2
+
+
 def test_show_points_at_the_fault_between_the_neighbours(damaged: Project) -> None:
     lines = damaged.ok("quarantine", "show", "2").stdout.splitlines()
     at = next(index for index, line in enumerate(lines) if line.strip().startswith("|"))
@@ -74,6 +79,17 @@ def test_show_points_at_the_fault_between_the_neighbours(damaged: Project) -> No
     start, end = lines[at].index("^"), lines[at].rindex("^") + 1
     assert value[start:end] == "12.345"
     assert [line.split("|")[0].strip() for line in lines[1 : at + 3]] == ["18", "19", "20", "", "21", "22"]
+
+
+def test_show_clips_a_long_line_around_its_fault(damaged: Project) -> None:
+    reviews = damaged.source_dir / "olist_order_reviews_dataset.csv"
+    long = b'"r","o",5,,"' + b"x" * 3000 + b'",2018-01-01 00:00:00,2018-01-32 00:00:00\r\n'
+    reviews.write_bytes(reviews.read_bytes() + long)
+    damaged.ok("load")
+    lines = damaged.ok("quarantine", "show", "3").stdout.splitlines()
+    at = next(index for index, line in enumerate(lines) if line.strip().startswith("|"))
+    assert lines[at - 1][lines[at].index("^") :].startswith("2018-01-32 00:00:00")
+    assert max(map(len, lines)) < 300
 
 
 def test_show_says_so_where_the_file_is_no_longer_the_one_that_was_read(damaged: Project) -> None:

@@ -201,7 +201,7 @@ def load_with_evidence(desk: Desk, folder: Path, share: float = 1) -> Any:
     ledger.create(desk.connection)
     inspections = desk.inspect()
     report = desk.load(inspections=inspections, max_bad_share=share)
-    return evidence.keep_evidence(desk.connection, folder, report, inspections)
+    return evidence.keep_evidence(desk.connection, folder, report, inspections, "run-1")
 
 
 def test_bad_records_lie_in_the_folder_as_they_are_in_the_file_with_reasons(small: Desk, tmp_path: Path) -> None:
@@ -210,10 +210,14 @@ def test_bad_records_lie_in_the_folder_as_they_are_in_the_file_with_reasons(smal
     assert sellers.evidence
     assert sellers.evidence.read_bytes() == header_of("sellers") + SHORT_ZIP + b"\n" + TOO_LONG + b"\n"
     with (sellers.evidence.parent / "reasons.csv").open(newline="") as stream:
-        assert [(row["line"], row["error_type"]) for row in csv.DictReader(stream)] == [
-            ("3", "bad_zip"),
-            ("4", "too_many_columns"),
-        ]
+        rows = list(csv.DictReader(stream))
+    assert [(row["quarantine_id"], row["line"], row["error_type"]) for row in rows] == [
+        ("1", "3", "bad_zip"),
+        ("2", "4", "too_many_columns"),
+    ]
+    assert {(row["source"], row["file"], row["run_id"], row["status"]) for row in rows} == {
+        ("sellers", NAMES["sellers"], "run-1", "open")
+    }
 
 
 def test_a_refused_file_lies_in_the_folder_whole(small: Desk, tmp_path: Path) -> None:

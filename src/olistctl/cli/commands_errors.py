@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from olistctl.cli.call import Call
+from olistctl.cli.commands_pipeline import Wait
 
 HELP = "What went wrong in any run, and whether somebody has dealt with it."
 _STATUSES = ("open", "resolved", "ignored", "all")
@@ -86,27 +87,27 @@ def show(
     console.table(f"Error {error.error_id}", ["what", "value"], rows)
 
 
-def resolve(call: Call, numbers: Numbers, reason: Reason = None) -> None:
+def resolve(call: Call, numbers: Numbers, reason: Reason = None, wait: Wait = None) -> None:
     """Mark errors as resolved.
 
       olistctl errors resolve 1 2 --reason "the file was delivered again"
     """  # fmt: skip
-    _settle(call, numbers, "RESOLVED", reason)
+    _settle(call, numbers, "RESOLVED", reason, wait)
 
 
-def ignore(call: Call, numbers: Numbers, reason: Reason = None) -> None:
+def ignore(call: Call, numbers: Numbers, reason: Reason = None, wait: Wait = None) -> None:
     """Mark errors as not worth the work.
 
       olistctl errors ignore 3 --reason "known of the public data"
     """  # fmt: skip
-    _settle(call, numbers, "IGNORED", reason)
+    _settle(call, numbers, "IGNORED", reason, wait)
 
 
-def _settle(call: Call, numbers: list[int], status: str, reason: str | None) -> None:
+def _settle(call: Call, numbers: list[int], status: str, reason: str | None, wait: float | None) -> None:
     from olistctl.mending.errors import settle_errors
     from olistctl.results import counted
 
-    errors = settle_errors(call.logged_settings(), numbers, status, reason)
+    errors = settle_errors(call.logged_settings(**{"lock.wait_seconds": wait}), numbers, status, reason)
     if call.json:
         call.console.json(errors)
     else:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from olistctl.cli.call import Call
+from olistctl.cli.commands_pipeline import Wait
 
 if TYPE_CHECKING:
     from olistctl.console import Console
-    from olistctl.mending.quarantine import QuarantineList, RecordView
+    from olistctl.mending.quarantine import QuarantineList, RecordView, ShownLine
 
 HELP = "Records that were not loaded: see them, mend them, bring them in."
+_WIDTH = 200  # of a shown line; a review can have thousands of characters
 _STATUSES = ("open", "replayed", "discarded", "gone", "all")
 
 Source = Annotated[
@@ -85,6 +87,7 @@ def replay(
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Load also rows that nobody has changed, where they hold good values.")
     ] = False,
+    wait: Wait = None,
 ) -> None:
     """Load mended records in the place of the bad ones; leaves with 1 when some of them are still bad.
 
@@ -96,7 +99,7 @@ def replay(
     from olistctl.mending.replay import replay as replay_files
     from olistctl.results import Finding, counted
 
-    report = replay_files(call.logged_settings(), files, as_is=as_is)
+    report = replay_files(call.logged_settings(**{"lock.wait_seconds": wait}), files, as_is=as_is)
     console = call.console
     if call.json:
         console.json(report)
@@ -126,6 +129,7 @@ def discard(
     file: Annotated[
         str | None, typer.Option("--file", metavar="NAME", help="All open records of a file.", show_default=False)
     ] = None,
+    wait: Wait = None,
 ) -> None:
     """Give records up, with a reason: they are kept, but no run warns of them any more.
 
@@ -137,7 +141,9 @@ def discard(
 
     if not reason.strip():
         raise UsageError("a reason is needed", hint="--reason TEXT")
-    records = discard_records(call.logged_settings(), numbers or [], reason, file_name=file)
+    records = discard_records(
+        call.logged_settings(**{"lock.wait_seconds": wait}), numbers or [], reason, file_name=file
+    )
     if call.json:
         call.console.json(records)
     else:
@@ -181,11 +187,24 @@ def _render_view(console: Console, view: RecordView) -> None:
         f"Record {record.quarantine_id}: {record.file_name}, line {record.line:,}, byte {record.byte_offset:,}"
     )
     for line in view.lines:
-        console.line(f"{line.number:>9,} | {line.text}")
+        first, text = _clipped(line)
+        console.line(f"{line.number:>9,} | {text}")
         for start, end, reason in line.marks:
-            console.line(f"{'':>9} | {' ' * start}{'^' * (end - start)} {reason}")
+            at, length = max(0, start - first), min(end - start, _WIDTH)
+            console.line(f"{'':>9} | {' ' * at}{'^' * length} {reason}")
     if view.note:
         console.line(view.note)
     console.line(f"Status: {record.status}{f', {record.reason}' if record.reason else ''}")
     if record.mended is not None:
         console.line(f"Loaded in its place: {', '.join(record.mended)}")
+
+
+def _clipped(line: ShownLine) -> tuple[int, str]:
+    """Return the part of a long line in which its first mark stands, and where that part begins."""
+    if len(line.text) <= _WIDTH:
+        return 0, line.text
+    first = max(0, min((start for start, _, _ in line.marks), default=0) - _WIDTH // 2)
+    part = line.text[first : first + _WIDTH]
+    if first:
+        part = "…" + part[1:]
+    return first, part[:-1] + "…" if first + _WIDTH < len(line.text) else part

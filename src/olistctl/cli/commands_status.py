@@ -71,6 +71,11 @@ def _render(console: Console, report: StatusReport) -> None:
             ["file", "state", "rows", "loaded (UTC)"],
             [[f.file, f.state, f.rows_loaded, _minute(f.loaded_at)] for f in report.files],
         )
+    if report.records_in_quarantine:
+        from olistctl.results import counted
+
+        waiting = counted(report.records_in_quarantine, "record")
+        console.line(f"{waiting} in quarantine. Next: olistctl quarantine list")
     if report.tables and console.verbose:
         console.table(
             "Tables",

@@ -23,7 +23,7 @@ from olistctl.ledger.quarantine import (
     note_mended,
     quarantine_counts,
     quarantined,
-    raw_records,
+    records_of_file,
     set_status,
 )
 from olistctl.ledger.runs import PipelineRun, last_publication, recent_runs, record_run
@@ -56,11 +56,11 @@ __all__ = [
     "note_mended",
     "quarantine_counts",
     "quarantined",
-    "raw_records",
     "recent_runs",
     "record_audit",
     "record_loaded",
     "record_run",
+    "records_of_file",
     "set_status",
     "settle_errors",
     "unreconciled",

@@ -206,18 +206,14 @@ def held(connection: DuckDBPyConnection, source: str, file_name: str) -> Held:
     return Held(*row) if row else Held(0, 0)
 
 
-def raw_records(connection: DuckDBPyConnection, source: str, file_name: str) -> Iterator[tuple[int, int, bytes, str]]:
-    """Give line, offset, bytes and faults (JSON) of the records of a file, in its order.
-
-    Use it up before the next query on the connection.
-    """
+def records_of_file(connection: DuckDBPyConnection, source: str, file_name: str) -> Iterator[Quarantined]:
+    """Give the quarantined records that a file holds, in its order; use it up before the next query."""
     connection.execute(
-        "select line, byte_offset, raw, faults from etl.quarantine "
-        "where source = ? and file_name = ? and status <> 'gone' order by byte_offset",
+        "from etl.quarantine where source = ? and file_name = ? and status <> 'gone' order by byte_offset",
         [source, file_name],
     )
     while rows := connection.fetchmany(_BATCH):
-        yield from rows
+        yield from map(_record, rows)
 
 
 def quarantined(

@@ -8,7 +8,6 @@ records, each as they are in the file, and `reasons.csv` beside it says where an
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,11 +22,13 @@ from olistctl.reading import Inspection
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_REASONS = ("line", "byte_offset", "column", "error_type", "message")
+_REASONS = (
+    "quarantine_id", "source", "file", "line", "byte_offset", "column", "error_type", "message", "run_id", "status",
+)  # fmt: skip
 
 
 def keep_evidence(
-    connection: DuckDBPyConnection, folder: Path, report: LoadReport, inspections: Sequence[Inspection]
+    connection: DuckDBPyConnection, folder: Path, report: LoadReport, inspections: Sequence[Inspection], run_id: str
 ) -> LoadReport:
     """Write the bad records and refused files of a load to the quarantine folder; say so in the report."""
     found = {(inspection.source, inspection.file): inspection for inspection in inspections}
@@ -36,14 +37,14 @@ def keep_evidence(
         place = None
         inspection = found.get((file.source, file.file))
         if inspection and inspection.sha256 and file.status == REFUSED:
-            place = _keep_file(folder, file, inspection)
+            place = _keep_file(folder, file, inspection, run_id)
         elif inspection and file.status == LOADED and file.bad:
             place = _keep_records(connection, folder, file, inspection)
         files.append(replace(file, evidence=place))
     return LoadReport(tuple(files))
 
 
-def _keep_file(folder: Path, file: FileLoad, inspection: Inspection) -> Path | None:
+def _keep_file(folder: Path, file: FileLoad, inspection: Inspection, run_id: str) -> Path | None:
     place = _place(folder / "refused", inspection)
     if place.exists():
         return place
@@ -52,8 +53,9 @@ def _keep_file(folder: Path, file: FileLoad, inspection: Inspection) -> Path | N
             shutil.copyfile(inspection.path, draft)
     except FileNotFoundError:  # it went meanwhile, and with it what could be kept
         return None
+    whole = (None, None, None, file.reason_type, file.reason)
     faults = [(e.line, e.offset, e.column, e.error_type, e.message) for e in file.examples]
-    _write_reasons(place, [(None, None, None, file.reason_type, file.reason), *faults])
+    _write_reasons(place, [(None, file.source, file.file, *row, run_id, file.status) for row in (whole, *faults)])
     return place
 
 
@@ -62,9 +64,13 @@ def _keep_records(connection: DuckDBPyConnection, folder: Path, file: FileLoad, 
     reasons: list[tuple[object, ...]] = []
     with _written(place) as draft, draft.open("wb") as stream:
         stream.write(_ended(inspection.scan.header))
-        for line, offset, raw, faults in ledger.raw_records(connection, file.source, file.file):
-            stream.write(_ended(raw))
-            reasons += [(line, offset, f["column"], f["error_type"], f["message"]) for f in json.loads(faults)]
+        for record in ledger.records_of_file(connection, file.source, file.file):
+            stream.write(_ended(record.raw))
+            place_of = (record.quarantine_id, record.source, record.file_name, record.line, record.byte_offset)
+            reasons += [
+                (*place_of, fault.column, fault.error_type, fault.message, record.run_id, record.status)
+                for fault in record.faults
+            ]
     _write_reasons(place, reasons)
     return place
 

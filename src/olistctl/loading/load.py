@@ -84,7 +84,7 @@ def load_files(
                 connection.rollback()
             raise
         else:
-            return keep_evidence(connection, evidence_dir, report, inspections) if evidence_dir else report
+            return keep_evidence(connection, evidence_dir, report, inspections, run_id) if evidence_dir else report
         finally:
             progress.finish()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from olistctl.ledger import Fault, QuarantineCount, Quarantined
 from olistctl.mending.reading_ledger import published_ledger
 from olistctl.reading.records import around, field_spans
 from olistctl.results import counted, printable
-from olistctl.sources import Source, load_contract
+from olistctl.sources import Source, load_contract, sha256_of
 from olistctl.writing import Outcome, Work, write_warehouse
 
 if TYPE_CHECKING:
@@ -130,10 +129,7 @@ def chosen(connection: DuckDBPyConnection, quarantine_ids: Sequence[int]) -> tup
 
 def _is_the_same(file: Path, sha256: str) -> bool:
     try:
-        if not file.is_file():
-            return False
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+        return file.is_file() and sha256_of(file) == sha256
     except OSError:
         return False
 

@@ -1,7 +1,7 @@
 """What is delivered: the contract of the nine sources and the files that feed them."""
 
 from olistctl.sources.contract import Column, Contract, ForeignKey, Rule, Source, load_contract
-from olistctl.sources.discovery import SourceFile, find_files
+from olistctl.sources.discovery import SourceFile, find_files, sha256_of
 
 __all__ = [
     "Column",
@@ -12,4 +12,5 @@ __all__ = [
     "SourceFile",
     "find_files",
     "load_contract",
+    "sha256_of",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,3 +52,13 @@ def find_files(contract: Contract, source_dir: Path) -> tuple[SourceFile, ...]:
             found.append(SourceFile(source, source_dir / source.file, exists=False))
         found.extend(SourceFile(source, source_dir / name) for name in own)
     return tuple(found)
+
+
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file's content, by which the ledger knows it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
