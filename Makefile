@@ -25,7 +25,7 @@ test: lint  ## lint, types, unit and integration tests, the dbt project on a gen
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 torture: $(VENV)/.ready  ## the long version of the tests of damage, kills, full disks and busy readers (about an hour)
-	OLISTCTL_TORTURE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/torture
+	TORTURE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/torture
 
 lint: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/ruff check

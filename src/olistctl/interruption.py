@@ -5,7 +5,7 @@ DuckDB makes a RuntimeError of an interrupted statement, a library may swallow a
 
 from __future__ import annotations
 
-import logging
+import atexit
 import os
 import signal
 import sys
@@ -35,9 +35,10 @@ def ignore_from_now() -> None:
 def leave(code: int) -> NoReturn:
     """End the process with a code, now.
 
-    Python would wait for dbt's threads, and end by the signal itself where it was compiling when Ctrl-C came.
+    Python would wait for dbt's threads, and end by the signal itself where it was compiling when Ctrl-C came. What
+    it does at exit beside that is done: the log is closed, and multiprocessing does not complain of dbt's locks.
     """
-    logging.shutdown()
+    atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

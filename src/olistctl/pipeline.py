@@ -96,6 +96,7 @@ def _load(state: _State, work: Work) -> Outcome:
             "extract" if file.status == "missing" else "load",
             f"raw.{file.table}",
             file.fault_type(),
+            is_known=file.status == "unchanged",
         )
     return Outcome(state.load.rows_loaded, state.load.summary)
 

@@ -110,7 +110,11 @@ def read_status(settings: Settings) -> StatusReport:
 def _waiting(connection: DuckDBPyConnection) -> int:
     if not ledger.is_current(connection):  # of an older release, which had no quarantine
         return 0
-    return sum(count.records for count in ledger.quarantine_counts(connection) if count.status == "open")
+    return sum(
+        count.records
+        for count in ledger.quarantine_counts(connection)
+        if count.status == ledger.OPEN and count.is_present
+    )
 
 
 def _tables(connection: DuckDBPyConnection) -> tuple[TableStatus, ...]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from olistctl import __version__, interruption, journal, ledger, logs
 from olistctl.config import Settings
-from olistctl.errors import DataError, Interrupted, OlistctlError, UsageError
+from olistctl.errors import DataError, EnvironmentFault, Interrupted, OlistctlError, UsageError
 from olistctl.ledger import LoggedError, PipelineRun
 from olistctl.results import Finding, NoProgress, Progress, counted
 from olistctl.warehouse import Stage, machine_fault, open_stage
@@ -67,9 +67,11 @@ class Work:
         """How a run that got through ends."""
         return "warnings" if self.findings else "success"
 
-    def warn(self, finding: Finding, stage: str, table: str | None, error_type: str) -> None:
-        """Note something that is wrong but stops nothing."""
+    def warn(self, finding: Finding, stage: str, table: str | None, error_type: str, *, is_known: bool = False) -> None:
+        """Note something that is wrong but stops nothing; what `is_known` was logged by an earlier run."""
         self.findings.append(finding)
+        if is_known:
+            return
         details = {"where": finding.where} if finding.where else {}
         self.errors.append(LoggedError(_now(), stage, table, error_type, finding.message, details))
         log.warning("%s: %s%s", stage, f"{finding.where}: " if finding.where else "", finding.message)
@@ -109,7 +111,7 @@ def write_warehouse(
         try:
             if needs_warehouse and not stage.live.exists():
                 hint = "`olistctl run --full-refresh` builds it"
-                raise DataError("there is no warehouse yet", where=str(stage.live), hint=hint)
+                raise EnvironmentFault("there is no warehouse yet", where=str(stage.live), hint=hint)
             if not starts_empty:
                 _fill(work)
             for name, step in steps.items():
@@ -200,6 +202,9 @@ def _record_failure(work: Work, error: BaseException) -> None:
     """Keep a failed run aside, and enter it in the live warehouse's ledger where there is one."""
     if work.is_published:
         return  # the ledger has the run as it ended
+    if type(error) is UsageError:  # a number that is not there, say: nothing went wrong but the call
+        journal.forget_journal(work.settings.journal_dir, [work.run_id])
+        return
     stopped = isinstance(error, (KeyboardInterrupt, Interrupted))
     message = error.message if isinstance(error, OlistctlError) else f"{type(error).__name__}: {error}"
     where = error.where if isinstance(error, OlistctlError) else None

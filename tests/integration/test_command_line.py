@@ -19,7 +19,7 @@ COMMANDS = (
 )  # fmt: skip
 GROUPS = {
     "errors": ("list", "show", "resolve", "ignore"),
-    "quarantine": ("list", "show", "export", "replay", "discard"),
+    "quarantine": ("list", "show", "export", "replay", "discard", "reopen"),
 }
 HEAVY = ("dbt", "duckdb", "rich", "yaml", "filelock", "watchdog")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_show_clips_a_long_line_around_its_fault(damaged: Project) -> None:
 def test_show_says_so_where_the_file_is_no_longer_the_one_that_was_read(damaged: Project) -> None:
     (damaged.source_dir / ITEMS).unlink()
     shown = damaged.ok("quarantine", "show", "2").stdout
-    assert "no longer the file" in shown
+    assert "not the file that was read" in shown
     assert "12.345" in shown
 
 
@@ -127,8 +128,10 @@ def test_what_is_still_bad_or_not_touched_stays_and_leaves_with_1(damaged: Proje
     [
         b"",
         b"a,b\n1,2\n",
-        b"_quarantine_id,_source\n1,order_items\n",
-        b"_quarantine_id,_source\nx'; drop table raw.stg_orders,order_items\n",
+        b"_quarantine_id,_record,_source\n1,x,order_items\n",
+        b"_quarantine_id,_record,_source\nx'; drop table raw.stg_orders,x,order_items\n",
+        b"_quarantine_id,_record,_source\n99999999999999999999,x,order_items\n",
+        b"_quarantine_id,_record,_source,_source\n1,x,sellers,sellers\n",
         b"\xff\xfe",
     ],
 )
@@ -140,6 +143,110 @@ def test_a_file_that_is_no_export_changes_nothing(damaged: Project, content: byt
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert damaged.warehouse.read_bytes() == before
+
+
+def rewritten(file: Path, change: Callable[[list[list[str]]], object]) -> Path:
+    """Change the lines of an exported file as somebody might with a spreadsheet."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    change(rows)
+    with file.open("w", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(stream, delimiter=";").writerows(rows)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda rows: rows[2].pop(), "fewer fields"),
+        (lambda rows: rows[2].append("x"), "more or fewer"),
+        (lambda rows: rows.append(rows[2]), "stands here again"),
+        (lambda rows: rows[1].__setitem__(0, "2") or rows.pop(2), "is not of record 2"),
+        (lambda rows: rows[2].__setitem__(2, "orders"), "are missing"),
+        (lambda rows: [row.pop(9) for row in rows], "columns of order_items are missing"),
+    ],
+    ids=["a field less", "a field more", "a record twice", "another number", "another source", "a column less"],
+)
+def test_a_file_that_was_damaged_in_the_mending_changes_nothing(
+    damaged: Project, change: Callable[[list[list[str]]], object], words: str
+) -> None:
+    before = damaged.contents("raw")
+    done = damaged.call("quarantine", "replay", str(rewritten(mend(damaged, r2={"price": "12.34"}), change)))
+    assert (done.returncode, words in done.stderr) == (1, True), done.stderr
+    assert damaged.contents("raw") == before
+
+
+def test_columns_in_another_order_blank_lines_and_missing_rows_do_no_harm(damaged: Project) -> None:
+    def change(rows: list[list[str]]) -> None:
+        for row in rows:
+            row.reverse()
+        del rows[1]
+        rows.append([""] * len(rows[0]))
+
+    file = rewritten(mend(damaged, r2={"price": "12.34"}), change)
+    assert "1 record loaded." in damaged.ok("quarantine", "replay", str(file)).stdout
+
+
+def test_line_ends_in_a_field_stay_as_they_were_in_the_record(damaged: Project) -> None:
+    reviews = damaged.source_dir / "olist_order_reviews_dataset.csv"
+    bad = b'"r1","o1",five,,"uno\r\ndos",2018-01-01 00:00:00,2018-01-02 00:00:00\r\n'
+    reviews.write_bytes(reviews.read_bytes() + bad)
+    damaged.ok("load")
+    damaged.ok("quarantine", "export", "--out", "mend")
+    file = damaged.folder / "mend" / "order_reviews.csv"
+    file.write_bytes(file.read_bytes().replace(b"uno\r\ndos", b"uno\ndos"))
+    assert "0 records loaded, 1 not touched" in damaged.ok("quarantine", "replay", str(file)).stdout
+    file.write_bytes(file.read_bytes().replace(b",five,", b",5,"))
+    damaged.ok("quarantine", "replay", str(file))
+    assert damaged.query("select review_comment_message from raw.stg_order_reviews where review_id = 'r1'") == [
+        ("uno\r\ndos",)
+    ]
+
+
+def test_a_decision_can_be_taken_back_and_is_not_overruled_by_another(damaged: Project) -> None:
+    before = damaged.contents("raw")
+    file = mend(damaged, r1={"_surplus": ""}, r2={"price": "12.34"})
+    damaged.ok("quarantine", "discard", "1", "--reason", "a test")
+    done = damaged.call("quarantine", "replay", str(file))
+    assert (done.returncode, "record 1 is still bad: it is discarded already" in done.stderr) == (1, True)
+    damaged.ok("quarantine", "reopen", "1", "2")
+    assert damaged.contents("raw") == before
+    assert statuses(damaged) == {"open": 2}
+    assert "2 records loaded" in damaged.ok("quarantine", "replay", str(file)).stdout
+
+
+def test_a_replay_waits_for_the_load_that_a_changed_contract_needs(damaged: Project) -> None:
+    file = mend(damaged, r2={"price": "12.34"})
+    contract = damaged.folder / "config" / "sources.yml"
+    text = contract.read_text()
+    assert "{name: freight_value, type: money, required: true}" in text
+    contract.write_text(
+        text.replace("{name: freight_value, type: money, required: true}", "{name: freight_value, type: text}")
+    )
+    done = damaged.call("quarantine", "replay", str(file))
+    assert (done.returncode, "the contract has changed" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_very_long_record_can_be_mended(damaged: Project) -> None:
+    reviews = damaged.source_dir / "olist_order_reviews_dataset.csv"
+    bad = b'"r1","o1",five,,"' + b"x" * 200_000 + b'",2018-01-01 00:00:00,2018-01-02 00:00:00\r\n'
+    reviews.write_bytes(reviews.read_bytes() + bad)
+    damaged.ok("load")
+    damaged.ok("quarantine", "export", "--out", "mend")
+    file = damaged.folder / "mend" / "order_reviews.csv"
+    file.write_bytes(file.read_bytes().replace(b",five,", b",5,"))
+    assert "1 record loaded" in damaged.ok("quarantine", "replay", str(file)).stdout
+
+
+def test_an_export_that_cannot_be_written_whole_writes_nothing(damaged: Project) -> None:
+    orders = damaged.source_dir / "olist_orders_dataset.csv"
+    orders.write_bytes(orders.read_bytes() + b"x\n")
+    damaged.ok("load")
+    mend_dir = damaged.folder / "mend"
+    mend_dir.mkdir()
+    (mend_dir / "order_items.csv").touch()
+    assert damaged.call("quarantine", "export", "--out", "mend").returncode == 2
+    assert [file.name for file in mend_dir.iterdir()] == ["order_items.csv"]
 
 
 def test_a_discarded_record_keeps_its_reason_and_warns_no_more(damaged: Project) -> None:
@@ -161,6 +268,9 @@ def test_a_discarded_record_keeps_its_reason_and_warns_no_more(damaged: Project)
         (("quarantine", "discard", "1", "--reason", " "), "a reason is needed"),
         (("quarantine", "discard", "--file", "none.csv", "--reason", "x"), "no open record is chosen"),
         (("quarantine", "list", "--status", "opne"), "did you mean 'open'?"),
+        (("quarantine", "list", "--source", "order"), "did you mean 'orders'?"),
+        (("quarantine", "reopen", "99"), "no quarantined record 99"),
+        (("quarantine", "show", "99999999999999999999"), "Invalid value"),
         (("quarantine", "replay", "none.csv"), "the file is not there"),
         (("errors", "show", "99"), "no error 99"),
         (("errors", "resolve", "1", "99"), "no error 99"),
@@ -174,6 +284,7 @@ def test_what_is_not_there_is_a_wrong_call_that_changes_nothing(
     done = damaged.call(*arguments)
     assert (done.returncode, damaged.warehouse.read_bytes() == before) == (2, True), done.stderr
     assert words in done.stderr
+    assert list((damaged.warehouse.parent / ".olist_dw" / "journal").glob("*")) == [], "a wrong call is no failed run"
 
 
 def test_an_export_replaces_no_file_unasked(damaged: Project) -> None:

@@ -1,4 +1,4 @@
-"""How much the torture tests try: little and always the same, or much with OLISTCTL_TORTURE=1 (`make torture`)."""
+"""How much the torture tests try: little and always the same, or much with TORTURE=1 (`make torture`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 T = TypeVar("T")
 
-LONG = os.environ.get("OLISTCTL_TORTURE") == "1"
+LONG = os.environ.get("TORTURE") == "1"
 
 
 def scaled(short: T, long: T) -> T:

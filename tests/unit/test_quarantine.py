@@ -122,7 +122,7 @@ def test_a_record_that_its_file_no_longer_holds_is_gone(small: Desk) -> None:
     small.load(max_bad_share=1)
     write(small, SELLER)
     report = small.load()
-    assert held(small) == [(3, "bad_zip", "gone")]
+    assert held(small, "line, error_type, status, is_present") == [(3, "bad_zip", "open", False)]
     assert of(report, "sellers").is_whole
 
 
@@ -132,7 +132,60 @@ def test_the_records_of_a_delivery_that_is_removed_are_gone(small: Desk) -> None
     small.load(max_bad_share=1)
     later.unlink()
     small.load()
-    assert held(small, "file_name, status") == [(later.name, "gone")]
+    assert held(small, "file_name, status, is_present") == [(later.name, "open", False)]
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["incremental", "full refresh"])
+def test_what_was_decided_holds_when_a_delivery_comes_back(small: Desk, fresh: bool) -> None:
+    later = small.folder / "olist_sellers_dataset_2018.csv"
+    later.write_bytes(with_records("sellers", SELLER, SHORT_ZIP, TOO_LONG))
+    small.load(max_bad_share=1)
+    mend(small, "dd7d", "01310", "franca", "SP")
+    ledger.set_status(small.connection, [2], "discarded", "a test", AT)
+    small.load(max_bad_share=1, fresh=True)
+    loaded, decided = small.everything(), held(small)
+    content = later.read_bytes()
+    later.unlink()
+    small.load(max_bad_share=1)
+    later.write_bytes(content)
+    small.load(max_bad_share=1, fresh=fresh)
+    assert (small.everything(), held(small)) == (loaded, decided)
+
+
+def test_a_decision_belongs_to_the_record_without_its_line_end(small: Desk) -> None:
+    data = with_records("sellers", SELLER, SHORT_ZIP)
+    write_delivery(small.folder, sellers=data[:-1])
+    small.load(max_bad_share=1)
+    ledger.set_status(small.connection, [1], "discarded", "a test", AT)
+    write_delivery(small.folder, sellers=data + SELLER.replace(b"4843", b"ffff") + b"\n")
+    small.load(max_bad_share=1)
+    assert held(small) == [(3, "bad_zip", "discarded")]
+    write_delivery(small.folder, sellers=data.replace(b"\n", b"\r\n"))
+    small.load(max_bad_share=1)
+    assert held(small) == [(3, "bad_zip", "discarded")]
+
+
+def test_a_file_of_a_ledger_that_knows_the_number_of_bad_records_alone_is_read_again(small: Desk) -> None:
+    write(small, SELLER, SHORT_ZIP)
+    small.load(max_bad_share=1)
+    small.connection.execute("delete from etl.quarantine")
+    assert ledger.lacks_records(small.connection)
+    assert of(small.load(max_bad_share=1), "sellers").status == LOADED
+    assert not ledger.lacks_records(small.connection)
+    assert held(small) == [(3, "bad_zip", "open")]
+
+
+def test_a_source_that_leaves_the_contract_is_forgotten_and_may_come_back(small: Desk) -> None:
+    write(small, SELLER, SHORT_ZIP)
+    small.load(max_bad_share=1)
+    whole = small.contract
+    small.contract = replace(whole, sources=tuple(s for s in whole.sources if s.name != "sellers"))
+    small.load(max_bad_share=1)
+    assert small.query("select table_name from duckdb_tables() where schema_name = 'raw'") == [("stg_orders",)]
+    assert held(small, "is_present") == [(False,)]
+    small.load(max_bad_share=1, fresh=True)
+    small.contract = whole
+    assert of(small.load(max_bad_share=1), "sellers").loaded == 1
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["incremental", "full refresh"])
@@ -181,7 +234,9 @@ def test_a_mend_that_is_no_longer_good_opens_its_record_again(small: Desk) -> No
     [
         "delete from raw.stg_sellers where _source_line = 2",
         "insert into raw.stg_sellers from raw.stg_sellers limit 1",
-        "delete from etl.quarantine",
+        "insert into raw.stg_sellers select * replace ('ghost.csv' as _source_file) from raw.stg_sellers",
+        "insert into raw.stg_sellers select * replace (null as _source_file) from raw.stg_sellers",
+        "update etl.source_files set records = records + 1 where source = 'sellers'",
     ],
 )
 def test_rows_that_do_not_add_up_to_the_records_read_fail_the_load(small: Desk, tampering: str) -> None:

@@ -103,6 +103,10 @@ def main() -> NoReturn:
         _leave(error)
     except KeyboardInterrupt:
         _leave(Interrupted("interrupted"))
+    except SystemExit:
+        if stop := interruption.stopped():  # Typer makes an exit of its own of an interruption outside of a command
+            _leave(stop)
+        raise
     except Exception as error:
         _leave(interruption.stopped() or _fault(error) or _bug(error))
     sys.exit(ExitCode.DONE)

@@ -12,7 +12,7 @@ from olistctl.cli.commands_pipeline import Wait
 HELP = "What went wrong in any run, and whether somebody has dealt with it."
 _STATUSES = ("open", "resolved", "ignored", "all")
 
-Numbers = Annotated[list[int], typer.Argument(metavar="ID…", help="Numbers of errors, as in the list.")]
+Numbers = Annotated[list[int], typer.Argument(metavar="ID…", max=2**62, help="Numbers of errors, as in the list.")]
 Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why; it stays with the error.", show_default=False)
 ]
@@ -21,7 +21,7 @@ Reason = Annotated[
 def list_(
     call: Call,
     status: Annotated[str, typer.Option("--status", help=f"{', '.join(_STATUSES)}.")] = "open",
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most so many.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=2**62, help="Show at most so many.")] = 50,
 ) -> None:
     """List the errors of etl.error_log, the newest first.
 
@@ -62,7 +62,8 @@ def list_(
 
 
 def show(
-    call: Call, number: Annotated[int, typer.Argument(metavar="ID", help="Number of the error, as in the list.")]
+    call: Call,
+    number: Annotated[int, typer.Argument(metavar="ID", max=2**62, help="Number of the error, as in the list.")],
 ) -> None:
     """Show one error with all that is known of it.
 

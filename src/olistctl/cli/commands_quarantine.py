@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from olistctl.cli.call import Call
-from olistctl.cli.commands_pipeline import Wait
+from olistctl.cli.commands_pipeline import SourceDir, Wait
 
 if TYPE_CHECKING:
     from olistctl.console import Console
+    from olistctl.ledger import QuarantineCount, Quarantined
     from olistctl.mending.quarantine import QuarantineList, RecordView, ShownLine
 
 HELP = "Records that were not loaded: see them, mend them, bring them in."
+_MAX_NUMBER = 2**62
 _WIDTH = 200  # of a shown line; a review can have thousands of characters
 _STATUSES = ("open", "replayed", "discarded", "gone", "all")
 
@@ -27,7 +29,9 @@ def list_(
     call: Call,
     status: Annotated[str, typer.Option("--status", help=f"{', '.join(_STATUSES)}.")] = "open",
     source: Source = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Show at most so many records.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, max=_MAX_NUMBER, help="Show at most so many.")
+    ] = 50,
 ) -> None:
     """List the records in quarantine: how many by file and reason, and each with its place.
 
@@ -43,7 +47,9 @@ def list_(
 
 
 def show(
-    call: Call, number: Annotated[int, typer.Argument(metavar="ID", help="Number of the record, as in the list.")]
+    call: Call,
+    number: Annotated[int, typer.Argument(metavar="ID", max=_MAX_NUMBER, help="Number of the record, as in the list.")],
+    source_dir: SourceDir = None,
 ) -> None:
     """Show a record with its neighbours, and point at what is wrong with it.
 
@@ -51,7 +57,7 @@ def show(
     """  # fmt: skip
     from olistctl.mending.quarantine import show_record
 
-    view = show_record(call.settings(), number)
+    view = show_record(call.settings(source_dir=source_dir), number)
     if call.json:
         call.console.json(view)
     else:
@@ -68,7 +74,7 @@ def export(
 
       olistctl quarantine export --out mend
     """  # fmt: skip
-    from olistctl.mending.replay import export_records
+    from olistctl.mending.exported import export_records
 
     files = export_records(call.settings(), out, source=source, overwrite=overwrite)
     if call.json:
@@ -125,7 +131,9 @@ def replay(
 def discard(
     call: Call,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stays with the record.")],
-    numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID]…", help="Numbers of records.")] = None,
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]…", max=_MAX_NUMBER, help="Numbers of records.")
+    ] = None,
     file: Annotated[
         str | None, typer.Option("--file", metavar="NAME", help="All open records of a file.", show_default=False)
     ] = None,
@@ -141,13 +149,31 @@ def discard(
 
     if not reason.strip():
         raise UsageError("a reason is needed", hint="--reason TEXT")
-    records = discard_records(
-        call.logged_settings(**{"lock.wait_seconds": wait}), numbers or [], reason, file_name=file
-    )
+    settings = call.logged_settings(**{"lock.wait_seconds": wait})
+    discarded = discard_records(settings, numbers or [], reason, file_name=file)
+    if call.json:
+        call.console.json({"discarded": discarded})
+    else:
+        call.console.line(f"{counted(discarded, 'record')} discarded.")
+
+
+def reopen(
+    call: Call,
+    numbers: Annotated[list[int], typer.Argument(metavar="ID…", max=_MAX_NUMBER, help="Numbers of records.")],
+    wait: Wait = None,
+) -> None:
+    """Take back what was decided: a discarded record is open again, and so is a replayed one, without its row.
+
+      olistctl quarantine reopen 4
+    """  # fmt: skip
+    from olistctl.mending.replay import reopen as reopen_records
+    from olistctl.results import counted
+
+    records = reopen_records(call.logged_settings(**{"lock.wait_seconds": wait}), numbers)
     if call.json:
         call.console.json(records)
     else:
-        call.console.line(f"{counted(len(records), 'record')} discarded.")
+        call.console.line(f"{counted(len(records), 'record')} open again.")
 
 
 def _status(status: str) -> str | None:
@@ -166,14 +192,14 @@ def _render_list(console: Console, report: QuarantineList, status: str) -> None:
     console.table(
         "Quarantine",
         ["file", "reason", "column", "status", "records"],
-        [[c.file_name, c.error_type, c.column_name, c.status, c.records] for c in report.counts],
+        [[c.file_name, c.error_type, c.column_name, _state(c), c.records] for c in report.counts],
     )
     if report.records:
         console.table(
             "Records",
             ["id", "file", "line", "column", "what", "status"],
             [
-                [str(r.quarantine_id), r.file_name, r.line, r.column_name, r.error_message, r.status]
+                [str(r.quarantine_id), r.file_name, r.line, r.column_name, r.error_message, _state(r)]
                 for r in report.records
             ],
         )
@@ -182,6 +208,8 @@ def _render_list(console: Console, report: QuarantineList, status: str) -> None:
 
 
 def _render_view(console: Console, view: RecordView) -> None:
+    from rich.cells import cell_len  # a character of a text can be two cells wide, or none
+
     record = view.record
     console.line(
         f"Record {record.quarantine_id}: {record.file_name}, line {record.line:,}, byte {record.byte_offset:,}"
@@ -190,11 +218,12 @@ def _render_view(console: Console, view: RecordView) -> None:
         first, text = _clipped(line)
         console.line(f"{line.number:>9,} | {text}")
         for start, end, reason in line.marks:
-            at, length = max(0, start - first), min(end - start, _WIDTH)
-            console.line(f"{'':>9} | {' ' * at}{'^' * length} {reason}")
+            at = max(0, start - first)
+            marked = text[at : at + end - start] or " "
+            console.line(f"{'':>9} | {' ' * cell_len(text[:at])}{'^' * max(1, cell_len(marked))} {reason}")
     if view.note:
         console.line(view.note)
-    console.line(f"Status: {record.status}{f', {record.reason}' if record.reason else ''}")
+    console.line(f"Status: {_state(record)}{f': {record.reason}' if record.reason else ''}")
     if record.mended is not None:
         console.line(f"Loaded in its place: {', '.join(record.mended)}")
 
@@ -208,3 +237,7 @@ def _clipped(line: ShownLine) -> tuple[int, str]:
     if first:
         part = "…" + part[1:]
     return first, part[:-1] + "…" if first + _WIDTH < len(line.text) else part
+
+
+def _state(record: Quarantined | QuarantineCount) -> str:
+    return record.status if record.is_present else f"{record.status}, gone"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 # The resolution statuses are the design's.
-OPEN, RESOLVED, IGNORED = "OPEN", "RESOLVED", "IGNORED"
+RESOLVED, IGNORED = "RESOLVED", "IGNORED"  # besides OPEN, the default of the column
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def logged_errors(connection: DuckDBPyConnection, *, status: str | None = None) 
         select error_id, error_timestamp, pipeline_stage, table_name, coalesce(error_type, ''),
             coalesce(error_message, ''), error_details, coalesce(resolution_status, 'OPEN')
         from etl.error_log
-        where $status is null or resolution_status = $status
+        where $status is null or coalesce(resolution_status, 'OPEN') = $status
         order by error_id desc
         """,
         {"status": status},

@@ -74,6 +74,23 @@ def forget_loaded(connection: DuckDBPyConnection, source: str, file_name: str) -
     connection.execute("delete from etl.source_files where source = ? and file_name = ?", [source, file_name])
 
 
+def forget_source(connection: DuckDBPyConnection, source: str) -> None:
+    """Note that nothing of a source is in `raw`, nor any bad record of it in its files."""
+    connection.execute("delete from etl.source_files where source = ?", [source])
+    connection.execute("update etl.quarantine set is_present = false where source = ? and is_present", [source])
+
+
+def loaded_tables(connection: DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
+    """Return the sources of which files are loaded, each with its table in `raw`."""
+    rows = connection.execute(
+        """
+        select source, replace(arg_max(table_name, loaded_at), 'raw.', '')
+        from etl.load_audit where source in (select source from etl.source_files) group by source order by source
+        """
+    ).fetchall()
+    return tuple((source, table) for source, table in rows)
+
+
 def record_audit(connection: DuckDBPyConnection, entries: Iterable[LoadAudit]) -> None:
     """Add what a run did with its files."""
     insert(connection, "load_audit", [tuple(vars(entry).values()) for entry in entries])
@@ -87,20 +104,20 @@ def unreconciled(connection: DuckDBPyConnection, source: str, table: str) -> tup
     """
     rows = connection.execute(
         f"""
-        with loaded as (select _source_file as file_name, count(*) as n from {table} group by all),
-        quarantined as (
-            select file_name, count(*) as n from etl.quarantine
-            where source = $source and status in ('open', 'discarded') group by all
+        with loaded as (
+            select coalesce(_source_file, '(no file)') as file_name, count(*) as n from {table} group by all
         ),
-        known as (select file_name, records from etl.source_files where source = $source)
-        select
-            coalesce(known.file_name, loaded.file_name, quarantined.file_name) as file_name,
-            coalesce(known.records, 0) as records, coalesce(loaded.n, 0) as rows, coalesce(quarantined.n, 0) as held
-        from known
-        full join loaded on loaded.file_name = known.file_name
-        full join quarantined on quarantined.file_name = coalesce(known.file_name, loaded.file_name)
-        where records <> rows + held
-        order by file_name
+        held as (
+            select file_name, count(*) as n from etl.quarantine
+            where source = $source and is_present and status in ('open', 'discarded') group by all
+        ),
+        known as (select file_name, records as n from etl.source_files where source = $source),
+        account as (
+            select
+                file_name, coalesce(known.n, 0) as records, coalesce(loaded.n, 0) as loaded, coalesce(held.n, 0) as held
+            from known full join loaded using (file_name) full join held using (file_name)
+        )
+        from account where records <> loaded + held order by file_name
         """,
         {"source": source},
     ).fetchall()

@@ -1,8 +1,8 @@
 """`etl.quarantine`: the records that were not loaded, whole, with place and reason.
 
-A record is open until somebody decides: it is replayed (mended fields are loaded in its place), discarded, or
-gone (its file no longer holds it). A decision belongs to the record's bytes in its file, so it outlives a
-full refresh and a changed file that still holds them.
+A record is open until somebody decides: it is replayed (mended fields are loaded in its place) or discarded. A
+decision belongs to the record's bytes in its file, so it outlives a full refresh, a changed file that still holds
+them, and a file that is away for a while; a record that its file no longer holds as a bad one is not present.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from olistctl.ledger.rows import next_id
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-OPEN, REPLAYED, DISCARDED, GONE = "open", "replayed", "discarded", "gone"
-STATUSES = (OPEN, REPLAYED, DISCARDED, GONE)
+OPEN, REPLAYED, DISCARDED = "open", "replayed", "discarded"
 _BATCH = 1000  # records whose bytes are held in Python at a time
 
 
@@ -44,11 +43,13 @@ class Quarantined:
     line: int
     byte_offset: int
     raw: bytes
+    record_sha256: str
     column_name: str | None
     error_type: str
     error_message: str
     faults: tuple[Fault, ...]
     status: str
+    is_present: bool
     reason: str | None
     mended: tuple[str, ...] | None
     quarantined_at: datetime
@@ -86,6 +87,7 @@ class QuarantineCount:
     error_type: str
     column_name: str | None
     status: str
+    is_present: bool
     records: int
 
 
@@ -99,7 +101,7 @@ def merge_file(
     """
     of_file = {"source": source, "file": file_name}
     if not connection.execute(
-        "select 1 from etl.quarantine where source = $source and file_name = $file and status <> 'gone' "
+        "select 1 from etl.quarantine where source = $source and file_name = $file "
         "union all select 1 from bad_records limit 1",
         of_file,
     ).fetchone():
@@ -108,28 +110,22 @@ def merge_file(
         """
         create or replace temp table matched as
         with known as (
-            select quarantine_id, raw, row_number() over (partition by raw order by byte_offset) as nth
-            from etl.quarantine where source = $source and file_name = $file and status <> 'gone'
+            select quarantine_id, record_sha256,
+                row_number() over (partition by record_sha256 order by is_present desc, byte_offset) as nth
+            from etl.quarantine where source = $source and file_name = $file
         ),
-        found as (select *, row_number() over (partition by raw order by byte_offset) as nth from bad_records)
-        select known.quarantine_id, found.* exclude (nth) from found left join known using (raw, nth)
+        found as (select *, row_number() over (partition by record_sha256 order by byte_offset) as nth from bad_records)
+        select known.quarantine_id, found.* exclude (nth) from found left join known using (record_sha256, nth)
         """,
         of_file,
     )
-    connection.execute(
-        """
-        update etl.quarantine set status = 'gone', changed_at = $at
-        where source = $source and file_name = $file and status <> 'gone'
-            and quarantine_id not in (select quarantine_id from matched where quarantine_id is not null)
-        """,
-        of_file | {"at": at},
-    )
+    close_file(connection, source, file_name)
     connection.execute(
         """
         update etl.quarantine as known
-        set file_sha256 = $sha256, line = found.line, byte_offset = found.byte_offset,
-            column_name = found.column_name, error_type = found.error_type, error_message = found.error_message,
-            faults = found.faults
+        set is_present = true, file_sha256 = $sha256, line = found.line, byte_offset = found.byte_offset,
+            raw = found.raw, column_name = found.column_name, error_type = found.error_type,
+            error_message = found.error_message, faults = found.faults
         from matched as found
         where known.quarantine_id = found.quarantine_id
         """,
@@ -141,7 +137,7 @@ def merge_file(
         insert into etl.quarantine
         select
             $first + row_number() over (order by byte_offset) - 1, $run_id, $source, $file, $sha256, line, byte_offset,
-            raw, column_name, error_type, error_message, faults, 'open', null, null, $at, $at
+            raw, record_sha256, column_name, error_type, error_message, faults, 'open', true, null, null, $at, $at
         from matched where quarantine_id is null
         """,
         of_file | {"first": first, "run_id": run_id, "sha256": sha256, "at": at},
@@ -149,20 +145,24 @@ def merge_file(
     connection.execute("drop table matched")
 
 
-def close_file(connection: DuckDBPyConnection, source: str, file_name: str, at: datetime) -> None:
-    """Note that a file no longer holds any quarantined record."""
+def close_file(connection: DuckDBPyConnection, source: str, file_name: str) -> None:
+    """Note that a file holds no bad record."""
     connection.execute(
-        "update etl.quarantine set status = 'gone', changed_at = ? "
-        "where source = ? and file_name = ? and status <> 'gone'",
-        [at, source, file_name],
+        "update etl.quarantine set is_present = false where source = ? and file_name = ? and is_present",
+        [source, file_name],
     )
+
+
+def close_all(connection: DuckDBPyConnection) -> None:
+    """Note that no file holds a bad record, and keep what was decided."""
+    connection.execute("update etl.quarantine set is_present = false")
 
 
 def mends_of(connection: DuckDBPyConnection, source: str, file_name: str) -> tuple[Mend, ...]:
     """Return what is to be loaded in place of quarantined records of a file."""
     rows = connection.execute(
         "select quarantine_id, line, mended from etl.quarantine "
-        "where source = ? and file_name = ? and status = 'replayed' order by quarantine_id",
+        "where source = ? and file_name = ? and is_present and status = 'replayed' order by quarantine_id",
         [source, file_name],
     ).fetchall()
     return tuple(Mend(number, line, tuple(json.loads(mended))) for number, line, mended in rows)
@@ -185,12 +185,21 @@ def note_mended(connection: DuckDBPyConnection, mends: Sequence[Mend], at: datet
     )
 
 
+def open_records_of(connection: DuckDBPyConnection, file_name: str) -> list[int]:
+    """Return the numbers of the records of a file that wait for a decision."""
+    rows = connection.execute(
+        "select quarantine_id from etl.quarantine where file_name = ? and is_present and status = 'open' order by 1",
+        [file_name],
+    ).fetchall()
+    return [number for (number,) in rows]
+
+
 def set_status(
     connection: DuckDBPyConnection, quarantine_ids: Sequence[int], status: str, reason: str | None, at: datetime
 ) -> None:
-    """Set the status of records, with the reason for it."""
+    """Set the status of records, with the reason for it; nothing is loaded in the place of any of them."""
     connection.execute(
-        "update etl.quarantine set status = $status, reason = $reason, changed_at = $at "
+        "update etl.quarantine set status = $status, reason = $reason, mended = null, changed_at = $at "
         "where quarantine_id in (select unnest($ids::bigint[]))",
         {"status": status, "reason": reason, "at": at, "ids": list(quarantine_ids)},
     )
@@ -200,16 +209,27 @@ def held(connection: DuckDBPyConnection, source: str, file_name: str) -> Held:
     """Return how many records of a file are not loaded."""
     row = connection.execute(
         "select count(*) filter (status = 'open'), count(*) filter (status = 'discarded') "
-        "from etl.quarantine where source = ? and file_name = ?",
+        "from etl.quarantine where source = ? and file_name = ? and is_present",
         [source, file_name],
     ).fetchone()
     return Held(*row) if row else Held(0, 0)
 
 
+def lacks_records(connection: DuckDBPyConnection) -> bool:
+    """Tell whether the ledger counts bad records that it does not hold, as one of a release without quarantine does."""
+    row = connection.execute(
+        """
+        select coalesce((select sum(records_quarantined) from etl.source_files), 0)
+            > (select count(*) from etl.quarantine where is_present and status in ('open', 'discarded'))
+        """
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def records_of_file(connection: DuckDBPyConnection, source: str, file_name: str) -> Iterator[Quarantined]:
     """Give the quarantined records that a file holds, in its order; use it up before the next query."""
     connection.execute(
-        "from etl.quarantine where source = ? and file_name = ? and status <> 'gone' order by byte_offset",
+        "from etl.quarantine where source = ? and file_name = ? and is_present order by byte_offset",
         [source, file_name],
     )
     while rows := connection.fetchmany(_BATCH):
@@ -221,8 +241,8 @@ def quarantined(
     *,
     quarantine_ids: Sequence[int] | None = None,
     status: str | None = None,
+    is_present: bool | None = None,
     source: str | None = None,
-    file_name: str | None = None,
     limit: int | None = None,
 ) -> tuple[Quarantined, ...]:
     """Return quarantined records by id; what is None does not choose."""
@@ -231,8 +251,8 @@ def quarantined(
         from etl.quarantine
         where ($ids::bigint[] is null or quarantine_id in (select unnest($ids::bigint[])))
             and ($status is null or status = $status)
+            and ($is_present is null or is_present = $is_present)
             and ($source is null or source = $source)
-            and ($file is null or file_name = $file)
         order by quarantine_id
         limit $limit
         """,
@@ -240,7 +260,7 @@ def quarantined(
             "ids": None if quarantine_ids is None else list(quarantine_ids),
             "status": status,
             "source": source,
-            "file": file_name,
+            "is_present": is_present,
             "limit": (1 << 62) if limit is None else limit,
         },
     ).fetchall()
@@ -251,7 +271,7 @@ def quarantine_counts(connection: DuckDBPyConnection) -> tuple[QuarantineCount, 
     """Return the numbers of quarantined records by file, reason and status."""
     rows = connection.execute(
         """
-        select source, file_name, error_type, column_name, status, count(*)
+        select source, file_name, error_type, column_name, status, is_present, count(*)
         from etl.quarantine group by all order by all
         """
     ).fetchall()

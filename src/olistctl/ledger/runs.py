@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+# Commands that publish a file without changing any data in it.
+_WITHOUT_DATA = ("test", "quarantine discard", "errors resolve", "errors ignore")
+
+
 @dataclass(frozen=True)
 class PipelineRun:
     """A run as `etl.pipeline_runs` keeps it; times are UTC."""
@@ -59,6 +63,8 @@ def recent_runs(connection: DuckDBPyConnection, limit: int) -> tuple[PipelineRun
 def last_publication(connection: DuckDBPyConnection) -> datetime | None:
     """Return when a run last published new data."""
     row = connection.execute(
-        "select max(finished_at) from etl.pipeline_runs where status in ('success', 'warnings')"
+        "select max(finished_at) from etl.pipeline_runs "
+        "where status in ('success', 'warnings') and not list_contains($without_data, command)",
+        {"without_data": list(_WITHOUT_DATA)},
     ).fetchone()
     return row[0] if row else None

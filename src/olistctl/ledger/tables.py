@@ -72,11 +72,13 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
             "line": "BIGINT NOT NULL",
             "byte_offset": "BIGINT NOT NULL",
             "raw": "BLOB NOT NULL",  # its bytes in the file, line end included
+            "record_sha256": "VARCHAR NOT NULL",  # of the bytes without the line end: what a decision belongs to
             "column_name": "VARCHAR",  # of the first of its faults, as are the next two
             "error_type": "VARCHAR NOT NULL",
             "error_message": "VARCHAR NOT NULL",
             "faults": "JSON NOT NULL",
             "status": "VARCHAR NOT NULL",
+            "is_present": "BOOLEAN NOT NULL",  # its file still holds it, as a bad record
             "reason": "VARCHAR",  # why it was discarded
             "mended": "JSON",  # the fields that were loaded in its place
             "quarantined_at": "TIMESTAMP NOT NULL",

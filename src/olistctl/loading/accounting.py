@@ -23,7 +23,7 @@ def quarantine_bad_records(reading: Reading, loaded: FileLoad) -> FileLoad:
     mends = ledger.mends_of(connection, source, reading.file)
     wrong = load_mends(reading, mends)
     reason = "what was loaded in its place is not as the contract says now"
-    ledger.set_status(connection, list(wrong), "open", reason, reading.loaded_at)
+    ledger.set_status(connection, list(wrong), ledger.OPEN, reason, reading.loaded_at)
     held = ledger.held(connection, source, reading.file)
     return replace(
         loaded,
@@ -45,5 +45,6 @@ def check_accounts(connection: DuckDBPyConnection, contract: Contract) -> None:
                 f"{file.records:,} records were read, but {file.rows:,} rows are loaded and "
                 f"{file.quarantined:,} records are in quarantine",
                 where=f"raw.{source.table}, {file.file_name}",
-                hint="something else changed the warehouse: `olistctl run --full-refresh` reads every file again",
+                hint=f"the rows were changed from outside: `olistctl run --full-refresh` reads {file.file_name} again, "
+                "which must be there",
             )

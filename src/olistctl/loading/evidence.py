@@ -1,15 +1,16 @@
 """The quarantine folder: refused files and bad records as files, for whoever has to mend or complain.
 
 A place in it follows from the content, so the same damage is kept once however often it is delivered:
-`refused/<source>/<sha256>/<file>` is the whole file, `records/<source>/<sha256>/<file>` its header with its bad
-records, each as they are in the file, and `reasons.csv` beside it says where and why.
+`refused/<source>/<hash>/<file>` is the whole file, `records/<source>/<hash>/<file>` its header with its bad records,
+each as they are in the file, and `reasons.csv` beside it says where and why. The hash is the first 16 digits of the
+file's SHA-256.
 """
 
 from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from olistctl import ledger
 from olistctl.loading.report import LOADED, REFUSED, FileLoad, LoadReport
 from olistctl.reading import Inspection
+from olistctl.sources import sha256_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -51,27 +53,27 @@ def _keep_file(folder: Path, file: FileLoad, inspection: Inspection, run_id: str
     try:
         with _written(place) as draft:
             shutil.copyfile(inspection.path, draft)
-    except FileNotFoundError:  # it went meanwhile, and with it what could be kept
+            if sha256_of(draft) != inspection.sha256:
+                raise FileNotFoundError(inspection.path)
+    except FileNotFoundError:  # it went meanwhile, or another has taken its place, and with it what could be kept
         return None
     whole = (None, None, None, file.reason_type, file.reason)
     faults = [(e.line, e.offset, e.column, e.error_type, e.message) for e in file.examples]
-    _write_reasons(place, [(None, file.source, file.file, *row, run_id, file.status) for row in (whole, *faults)])
+    with _reasons_of(place) as reasons:
+        for row in (whole, *faults):
+            reasons((None, file.source, file.file, *row, run_id, file.status))
     return place
 
 
 def _keep_records(connection: DuckDBPyConnection, folder: Path, file: FileLoad, inspection: Inspection) -> Path:
     place = _place(folder / "records", inspection)
-    reasons: list[tuple[object, ...]] = []
-    with _written(place) as draft, draft.open("wb") as stream:
+    with _written(place) as draft, draft.open("wb") as stream, _reasons_of(place) as reasons:
         stream.write(_ended(inspection.scan.header))
         for record in ledger.records_of_file(connection, file.source, file.file):
             stream.write(_ended(record.raw))
-            place_of = (record.quarantine_id, record.source, record.file_name, record.line, record.byte_offset)
-            reasons += [
-                (*place_of, fault.column, fault.error_type, fault.message, record.run_id, record.status)
-                for fault in record.faults
-            ]
-    _write_reasons(place, reasons)
+            origin = (record.quarantine_id, record.source, record.file_name, record.line, record.byte_offset)
+            for fault in record.faults:
+                reasons((*origin, fault.column, fault.error_type, fault.message, record.run_id, record.status))
     return place
 
 
@@ -81,17 +83,20 @@ def _place(folder: Path, inspection: Inspection) -> Path:
     return place
 
 
-def _write_reasons(place: Path, rows: Iterable[tuple[object, ...]]) -> None:
-    with _written(place.with_name("reasons.csv")) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+@contextmanager
+def _reasons_of(place: Path) -> Iterator[Callable[[tuple[object, ...]], object]]:
+    """Give the function that writes a line of the reasons beside a file."""
+    file = place.with_name("reasons.csv")
+    with _written(file) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(_REASONS)
-        writer.writerows(rows)
+        yield writer.writerow
 
 
 @contextmanager
 def _written(file: Path) -> Iterator[Path]:
     """Give a draft that takes the file's place when it is whole."""
-    draft = file.with_name("draft.tmp")
+    draft = file.with_name(f"{file.name[:40]}.tmp")
     try:
         yield draft
         draft.replace(file)

@@ -26,6 +26,7 @@ from olistctl.reading import (
 )
 from olistctl.results import NoProgress, Progress
 from olistctl.sources import Contract, Source
+from olistctl.warehouse import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -90,6 +91,7 @@ def load_files(
 
 
 def _load_all(load: _Load, contract: Contract, inspections: Sequence[Inspection]) -> LoadReport:
+    _forget_sources_but(load, contract)
     known = {(file.source, file.file_name): file for file in ledger.loaded_files(load.connection)}
     results: list[FileLoad] = []
     for source in contract.sources:
@@ -98,6 +100,14 @@ def _load_all(load: _Load, contract: Contract, inspections: Sequence[Inspection]
     ledger.record_audit(load.connection, [_audit(load, result, inspections) for result in results])
     check_accounts(load.connection, contract)
     return LoadReport(tuple(results))
+
+
+def _forget_sources_but(load: _Load, contract: Contract) -> None:
+    """Forget what was loaded of sources that have left the contract, with their tables."""
+    for source, table in ledger.loaded_tables(load.connection):
+        if contract.find(source) is None:
+            load.connection.execute(f"drop table if exists raw.{quote(table)}")
+            ledger.forget_source(load.connection, source)
 
 
 _Known = dict[tuple[str, str], ledger.LoadedFile]
@@ -147,15 +157,18 @@ def _load_file(load: _Load, source: Source, inspection: Inspection, before: ledg
     if inspection.refusal:
         kind = inspection.refusal_type
         return _keep(load, source, inspection, before, REFUSED, inspection.refusal, kind, inspection.hint)
-    if before and before.sha256 == inspection.sha256 and not load.fresh:
+    held = ledger.held(load.connection, source.name, inspection.file)
+    # A ledger of a release without quarantine knows how many records were bad, but not which.
+    is_accounted_for = before is not None and before.records_quarantined == held.total
+    if before and is_accounted_for and before.sha256 == inspection.sha256 and not load.fresh:
         return FileLoad(
             source.name,
             source.table,
             inspection.file,
             UNCHANGED,
             before.records,
-            quarantined=before.records_quarantined,
-            undecided=ledger.held(load.connection, source.name, inspection.file).open,
+            quarantined=held.total,
+            undecided=held.open,
             kept=before.rows_loaded,
         )
     return _parse(load, source, inspection, before)
@@ -217,7 +230,7 @@ def _remove_file(load: _Load, source: Source, file_name: str) -> FileLoad:
     """Take out the rows of a delivery that is no longer there, which brings back what it had covered."""
     load.connection.execute(f"delete from {table_of(source)} where _source_file = $file", {"file": file_name})
     ledger.forget_loaded(load.connection, source.name, file_name)
-    ledger.close_file(load.connection, source.name, file_name, load.at)
+    ledger.close_file(load.connection, source.name, file_name)
     return FileLoad(source.name, source.table, file_name, REMOVED, reason="the delivery is no longer there")
 
 

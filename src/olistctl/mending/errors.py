@@ -18,7 +18,7 @@ from olistctl.writing import Outcome, Work, write_warehouse
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-OPEN, RESOLVED, IGNORED = "OPEN", "RESOLVED", "IGNORED"
+OPEN = "OPEN"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def settle_errors(
             settled.extend(_chosen(connection, error_ids))
         return Outcome(None, f"{counted(len(settled), 'error')} {status.lower()}")
 
-    command = "errors resolve" if status == RESOLVED else "errors ignore"
+    command = "errors resolve" if status == ledger.RESOLVED else "errors ignore"
     write_warehouse(settings, command, {"settle": settle}, brings_data=False)
     return tuple(settled)
 

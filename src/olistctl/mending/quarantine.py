@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 
 from olistctl import ledger
 from olistctl.config import Settings
+from olistctl.config.strict_yaml import nearest_hint
 from olistctl.errors import UsageError
 from olistctl.ledger import Fault, QuarantineCount, Quarantined
 from olistctl.mending.reading_ledger import published_ledger
 from olistctl.reading.records import around, field_spans
 from olistctl.results import counted, printable
-from olistctl.sources import Source, load_contract, sha256_of
+from olistctl.sources import Contract, Source, load_contract, sha256_of
 from olistctl.writing import Outcome, Work, write_warehouse
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _NEIGHBOURS = 2
+GONE = "gone"  # what a list calls the records that their files no longer hold
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,40 @@ class RecordView:
 
 
 def list_records(
-    settings: Settings, *, status: str | None = "open", source: str | None = None, limit: int = 50
+    settings: Settings, *, status: str | None = ledger.OPEN, source: str | None = None, limit: int = 50
 ) -> QuarantineList:
-    """Return what is in quarantine (`status` None: whatever became of it)."""
+    """Return what is in quarantine; `gone` are records that their files no longer hold (`status` None: all).
+
+    Raises:
+        UsageError: there is no such source.
+    """
+    if source is not None:
+        known_source(load_contract(settings.contract_file), source)
+    is_present = None if status is None else status != GONE
+    decision = None if status in (None, GONE) else status
     with published_ledger(settings) as connection:
         counts = tuple(
             count
             for count in ledger.quarantine_counts(connection)
-            if status in (None, count.status) and source in (None, count.source)
+            if decision in (None, count.status)
+            and is_present in (None, count.is_present)
+            and source in (None, count.source)
         )
-        records = ledger.quarantined(connection, status=status, source=source, limit=limit)
+        records = ledger.quarantined(connection, status=decision, is_present=is_present, source=source, limit=limit)
     return QuarantineList(counts, records, sum(count.records for count in counts) - len(records))
+
+
+def known_source(contract: Contract, name: str) -> Source:
+    """Return a source of the contract.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    found = contract.find(name)
+    if found is None:
+        hint = nearest_hint(name, [source.name for source in contract.sources])
+        raise UsageError(f"there is no source '{name}'", hint=hint)
+    return found
 
 
 def show_record(settings: Settings, quarantine_id: int) -> RecordView:
@@ -76,7 +101,7 @@ def show_record(settings: Settings, quarantine_id: int) -> RecordView:
     source = contract.find(record.source)
     file = settings.source_dir / record.file_name
     if not _is_the_same(file, record.file_sha256):
-        note = f"{file} is no longer the file that was read, so the lines around it are not shown"
+        note = f"{file} is not the file that was read, so the lines around it are not shown"
         return RecordView(record, _own_lines(record, source), note)
     lines: list[ShownLine] = []
     for place in around(file, record.byte_offset, _NEIGHBOURS):
@@ -85,32 +110,30 @@ def show_record(settings: Settings, quarantine_id: int) -> RecordView:
     return RecordView(record, tuple(lines), None)
 
 
-def discard(
-    settings: Settings, quarantine_ids: Sequence[int], reason: str, *, file_name: str | None = None
-) -> tuple[Quarantined, ...]:
-    """Give records up, with the reason; `file_name` chooses all open ones of a file.
+def discard(settings: Settings, quarantine_ids: Sequence[int], reason: str, *, file_name: str | None = None) -> int:
+    """Give records up, with the reason, and return how many; `file_name` chooses all open ones of a file.
 
     Raises:
-        UsageError: there is no such record; none is discarded.
+        UsageError: there is no such record, or it is not open; none is discarded.
     """
-    discarded: list[Quarantined] = []
+    discarded: list[int] = []
 
     def give_up(work: Work) -> Outcome:
         with work.stage.connection() as connection:
-            ids = list(quarantine_ids)
+            discarded.extend(quarantine_ids)
+            for record in chosen(connection, quarantine_ids):
+                if record.status != ledger.OPEN:
+                    hint = "`olistctl quarantine reopen` takes that back"
+                    raise UsageError(f"record {record.quarantine_id} is {record.status} already", hint=hint)
             if file_name is not None:
-                ids += [r.quarantine_id for r in ledger.quarantined(connection, file_name=file_name, status="open")]
-            if not ids:
+                discarded.extend(ledger.open_records_of(connection, file_name))
+            if not discarded:
                 raise UsageError("no open record is chosen", where=file_name, hint="olistctl quarantine list")
-            for record in chosen(connection, ids):
-                if record.status != "open":
-                    raise UsageError(f"record {record.quarantine_id} is {record.status}, not open")
-            ledger.set_status(connection, ids, "discarded", reason, work.started_at)
-            discarded.extend(chosen(connection, ids))
+            ledger.set_status(connection, discarded, ledger.DISCARDED, reason, work.started_at)
         return Outcome(None, f"{counted(len(discarded), 'record')} discarded")
 
     write_warehouse(settings, "quarantine discard", {"discard": give_up}, brings_data=False)
-    return tuple(discarded)
+    return len(set(discarded))
 
 
 def chosen(connection: DuckDBPyConnection, quarantine_ids: Sequence[int]) -> tuple[Quarantined, ...]:

@@ -24,7 +24,7 @@ def published_ledger(settings: Settings) -> Iterator[DuckDBPyConnection]:
         DataError: its ledger is of an older release.
     """
     with read_only(settings.warehouse) as connection:
-        if not ledger.is_current(connection):
+        if not ledger.is_current(connection) or ledger.lacks_records(connection):
             raise DataError(
                 "the ledger of the warehouse is of an older release",
                 where=str(settings.warehouse),

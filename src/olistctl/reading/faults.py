@@ -1,10 +1,11 @@
 """Which records of a damaged file are bad and why: read as text, parted in SQL, told with their bytes.
 
-All that can grow with the damage is in temporary tables; Python holds a batch of records at a time.
+What is known of the records is in temporary tables; Python holds their numbers, and the bytes of a batch at a time.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -20,9 +21,10 @@ from olistctl.warehouse import quote
 _EXAMPLES = 100  # faults told in detail; all are counted
 _BATCH = 1000  # records whose bytes are held in Python at a time
 _FAULT_COLUMNS = "record BIGINT, rank INTEGER, column_name VARCHAR, error_type VARCHAR, message VARCHAR"
+_PLACES = "record BIGINT, line BIGINT, byte_offset BIGINT, raw BLOB, record_sha256 VARCHAR"
 _BAD_RECORDS = """
-    line BIGINT, byte_offset BIGINT, raw BLOB, column_name VARCHAR, error_type VARCHAR, error_message VARCHAR,
-    faults JSON
+    line BIGINT, byte_offset BIGINT, raw BLOB, record_sha256 VARCHAR, column_name VARCHAR, error_type VARCHAR,
+    error_message VARCHAR, faults JSON
 """
 # What tells more comes first: damage of the bytes, then of the shape, then of values in the order of the columns.
 _BYTES, _SHAPE, _VALUES = 0, 1, 2
@@ -210,17 +212,18 @@ def _numbers(reading: Reading, sql: str) -> set[int]:
 
 def _note_places(reading: Reading, numbers: Collection[int]) -> None:
     """Put lines, offsets and bytes of some records into the temporary table `places`."""
-    reading.execute("create or replace temp table places (record BIGINT, line BIGINT, byte_offset BIGINT, raw BLOB)")
+    reading.execute(f"create or replace temp table places ({_PLACES})")
     places = iter(places_of(reading.inspection.path, numbers))
     for batch in _batches(places):
         reading.execute(
             "insert into places select unnest($numbers::bigint[]), unnest($lines::bigint[]), "
-            "unnest($offsets::bigint[]), unnest($raws::blob[])",
+            "unnest($offsets::bigint[]), unnest($raws::blob[]), unnest($hashes::varchar[])",
             {
                 "numbers": [place.number for place in batch],
                 "lines": [place.line for place in batch],
                 "offsets": [place.offset for place in batch],
                 "raws": [place.raw for place in batch],
+                "hashes": [hashlib.sha256(place.raw.rstrip(b"\r\n")).hexdigest() for place in batch],
             },
         )
 
@@ -239,7 +242,7 @@ def _note_bad_records(reading: Reading) -> None:
                 to_json(list(struct_pack("column" := column_name, error_type, message) order by rank)) as faults
             from faults group by record
         )
-        select line, byte_offset, raw, worst.column_name, worst.error_type, worst.message, told.faults
+        select line, byte_offset, raw, record_sha256, worst.column_name, worst.error_type, worst.message, told.faults
         from places join told using (record)
         """
     )

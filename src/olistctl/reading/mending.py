@@ -9,8 +9,6 @@ from olistctl.reading.faults import create_faults, take_bad_values
 from olistctl.reading.raw_table import Reading
 from olistctl.warehouse import quote
 
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
 
 def load_mends(reading: Reading, mends: Sequence[Mend]) -> dict[int, tuple[Fault, ...]]:
     """Load mended records as rows of their file and line; return what is still wrong with the others, by id."""
@@ -47,6 +45,6 @@ def load_mends(reading: Reading, mends: Sequence[Mend]) -> dict[int, tuple[Fault
 def _fault_of_shape(mend: Mend, columns: int) -> Fault | None:
     if len(mend.fields) != columns:
         return Fault(None, "field_count", f"{len(mend.fields)} fields instead of {columns}")
-    if any(_REPLACEMENT in text for text in mend.fields):
-        return Fault(None, "invalid_encoding", "a character that could not be read is still there")
+    if any("\0" in text for text in mend.fields):
+        return Fault(None, "nul_bytes", "a field holds a NUL byte")
     return None

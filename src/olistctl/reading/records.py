@@ -17,6 +17,7 @@ from pathlib import Path
 
 UTF8_BOM = b"\xef\xbb\xbf"
 MAX_RECORD_BYTES = 64_000_000  # a record must fit into memory; DuckDB itself rejects those over 16 MB
+csv.field_size_limit(MAX_RECORD_BYTES)  # the csv module takes no field of more than 131,072 characters by default
 _BLANK = (b"\n", b"\r\n")
 _EMPTY_LAST_FIELD = (b",\n", b",\r\n", b",", b',""\n', b',""\r\n', b',""')
 _FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n]*+)'

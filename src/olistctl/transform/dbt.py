@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -145,14 +147,14 @@ def _invoke(arguments: list[str], callback: Callable[[Any], None]) -> Any:
 def _noting_signals() -> Iterator[list[int]]:
     """Note Ctrl-C and SIGTERM and interrupt; dbt may swallow the interruption or make a failure of it."""
     noted: list[int] = []
-
     ended = threading.Event()
 
     def note(signum: int, frame: FrameType | None) -> None:
         if not noted:
-            threading.Thread(target=_cancel_until, args=(ended,), daemon=True).start()
+            threading.Thread(target=_insist, args=(signum, ended), daemon=True).start()
         noted.append(signum)
-        raise KeyboardInterrupt
+        if not ended.is_set():
+            raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield noted
@@ -166,14 +168,22 @@ def _noting_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _cancel_until(ended: threading.Event) -> None:
-    """Cancel dbt's statements again and again: dbt does it once, and waits for one that began a moment later."""
+def _insist(signum: int, ended: threading.Event) -> None:
+    """Cancel dbt's statements, and interrupt it, until it ends.
+
+    dbt cancels once, and waits for a statement that began a moment later; an interruption that comes up in a
+    destructor is lost.
+    """
     from dbt.adapters.factory import FACTORY
 
-    while not ended.wait(0.2):
+    for seconds in chain((0.2, 0.2), repeat(0.5)):
+        if ended.wait(seconds):
+            return
         for adapter in list(FACTORY.adapters.values()):
             with suppress(Exception):  # a connection that closes just now
                 adapter.connections.cancel_open()
+        if seconds == 0.5:
+            _thread.interrupt_main(signal.Signals(signum))
 
 
 def _stopped(signum: int) -> Interrupted:

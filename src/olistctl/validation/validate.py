@@ -118,4 +118,5 @@ def _know_decisions(connection: DuckDBPyConnection, warehouse: Path | None) -> N
         path = str(warehouse).replace("'", "''")
         connection.execute(f"attach '{path}' as live (read_only)")
         ledger.carry_over(connection, ["quarantine"])
+        ledger.close_all(connection)  # which of the records are there is what the files say
         connection.execute("detach live")
