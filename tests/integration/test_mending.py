@@ -256,6 +256,7 @@ def test_a_discarded_record_keeps_its_reason_and_warns_no_more(damaged: Project)
     assert reason in damaged.ok("quarantine", "show", "1").stdout
     again = damaged.ok("load", "--full-refresh")
     assert ITEMS not in again.stderr
+    assert "There is no open record" in damaged.ok("quarantine", "export", "--out", "mend").stdout
     validated = json.loads(damaged.call("validate", "--json").stdout)
     assert validated["problems"] == 1, "the refused sellers alone: validate knows what was decided of the records"
 

@@ -80,11 +80,13 @@ def export(
     if call.json:
         call.console.json(files)
         return
+    if not files:
+        call.console.line("There is no open record.")
+        return
     call.console.table(
         f"Exported to {out}", ["source", "file", "records"], [[f.source, str(f.file), f.records] for f in files]
     )
-    if files:
-        call.console.line("Mend the columns of the sources, then: olistctl quarantine replay FILE …")
+    call.console.line("Mend the columns of the sources, then: olistctl quarantine replay FILE …")
 
 
 def replay(
