@@ -9,9 +9,9 @@ import pytest
 
 from olistctl.errors import ConfigError
 from olistctl.results import NoProgress, to_plain
-from olistctl.sources import Contract
-from olistctl.validation import ColumnNulls, FileReport, ValidationReport, validate
-from tests.delivery import FILES, NAMES, SELLERS, plus, with_records, write_delivery
+from olistctl.sources import Contract, find_files
+from olistctl.validation import ColumnNulls, FileReport, ValidationReport, inspect_all, validate
+from tests.delivery import FILES, NAMES, SELLERS, header_of, plus, with_records, write_delivery
 
 SELLER = b"0015a82c2db000af6aaaf3ae2ecb0532,01310,santo andre,SP"
 
@@ -145,3 +145,25 @@ def test_progress_goes_from_reading_to_loading_to_checking(contract: Contract, d
     validate(contract, delivery, max_bad_share=0.5, progress=told)
     assert (told.labels, told.open) == (["Reading", "Loading", "Checking"], 0)
     assert told.bytes == dict.fromkeys(["Reading", "Loading"], sum(map(len, FILES.values())))
+
+
+class StopsOnce(NoProgress):
+    """Ctrl-C at the first sign of progress."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def advance(self, amount: float = 1, doing: str | None = None) -> None:
+        self.told += 1
+        if self.told == 1:
+            raise KeyboardInterrupt
+
+
+def test_an_interruption_waits_for_no_large_file(contract: Contract, delivery: Path) -> None:
+    large = b"1,2,3,4,5\n" * 3_000_000
+    for source in ("sellers", "geolocation", "customers"):
+        (delivery / NAMES[source]).write_bytes(header_of(source) + large)
+    progress = StopsOnce()
+    with pytest.raises(KeyboardInterrupt):
+        inspect_all(find_files(contract, delivery), progress)
+    assert progress.told < 20, "each file has thirty blocks of a megabyte, read twice"

@@ -102,7 +102,7 @@ def inspect_file(file: SourceFile, on_bytes: Callable[[int], None] | None = None
 def _inspect_regular(
     file: SourceFile, status: os.stat_result, base: Inspection, on_bytes: Callable[[int], None] | None
 ) -> Inspection:
-    head, sha256, suspicion = _look_at_bytes(file.path)
+    head, sha256, suspicion = _look_at_bytes(file.path, on_bytes)
     known = replace(
         base,
         size_bytes=status.st_size,
@@ -120,7 +120,7 @@ def _inspect_regular(
     return _judge(known, file.source, scan)
 
 
-def _look_at_bytes(path: Path) -> tuple[bytes, str, Suspicion]:
+def _look_at_bytes(path: Path, on_bytes: Callable[[int], None] | None) -> tuple[bytes, str, Suspicion]:
     """Return the first bytes, the SHA-256, and what to look for in the records; a block at a time."""
     digest = hashlib.sha256()
     nul = carriage_return = blank_beside_quote = repeated_header = False
@@ -129,6 +129,8 @@ def _look_at_bytes(path: Path) -> tuple[bytes, str, Suspicion]:
         header = head[: head.find(b"\n") + 1].removeprefix(UTF8_BOM)
         block, before = head, b""
         while block:
+            if on_bytes:
+                on_bytes(0)  # nothing is counted yet, but whoever listens may want to stop
             digest.update(block)
             both = before + block  # what is looked for may lie across two blocks
             nul = nul or b"\0" in block

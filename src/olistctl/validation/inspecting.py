@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,9 +18,19 @@ def inspect_all(files: Sequence[SourceFile], progress: Progress | None = None) -
     """Inspect every file and return the results in the order of `files`."""
     progress = progress or NoProgress()
     progress.start("Reading", sum(_size(file) for file in files))
+    is_over = threading.Event()
+
+    def on_bytes(amount: int) -> None:
+        if is_over.is_set():  # interrupted: nobody waits for the rest of a large file
+            raise InterruptedError  # which ends the inspection as any error of reading does
+        progress.advance(amount)
+
     try:
         with ThreadPoolExecutor(_READERS) as pool:
-            return tuple(pool.map(lambda file: inspect_file(file, progress.advance), files))
+            try:
+                return tuple(pool.map(lambda file: inspect_file(file, on_bytes), files))
+            finally:
+                is_over.set()
     finally:
         progress.finish()
 
