@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from olistctl.drafts import written
 from olistctl.ledger import LoggedError, PipelineRun
 
 # The status of a run that has not ended: it runs now, or its process was killed.
@@ -31,14 +32,8 @@ def write_journal(folder: Path, run: PipelineRun) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     plain = vars(run) | {"errors": [vars(error) for error in run.errors]}
     file = folder / f"{run.run_id}.json"
-    draft = file.with_suffix(".tmp")
-    try:
+    with written(file) as draft:
         draft.write_text(json.dumps(plain, default=str), encoding="utf-8")
-        draft.replace(file)
-    except OSError as error:
-        error.filename = error.filename or str(draft)  # a write that fails names no file
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def read_journal(folder: Path) -> tuple[PipelineRun, ...]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olistctl import ledger
+from olistctl.drafts import written
 from olistctl.loading.report import LOADED, REFUSED, FileLoad, LoadReport
 from olistctl.reading import Inspection
 from olistctl.sources import sha256_of
@@ -51,7 +52,7 @@ def _keep_file(folder: Path, file: FileLoad, inspection: Inspection, run_id: str
     if place.exists():
         return place
     try:
-        with _written(place) as draft:
+        with written(place) as draft:
             shutil.copyfile(inspection.path, draft)
             if sha256_of(draft) != inspection.sha256:
                 raise FileNotFoundError(inspection.path)
@@ -67,7 +68,7 @@ def _keep_file(folder: Path, file: FileLoad, inspection: Inspection, run_id: str
 
 def _keep_records(connection: DuckDBPyConnection, folder: Path, file: FileLoad, inspection: Inspection) -> Path:
     place = _place(folder / "records", inspection)
-    with _written(place) as draft, draft.open("wb") as stream, _reasons_of(place) as reasons:
+    with written(place) as draft, draft.open("wb") as stream, _reasons_of(place) as reasons:
         stream.write(_ended(inspection.scan.header))
         for record in ledger.records_of_file(connection, file.source, file.file):
             stream.write(_ended(record.raw))
@@ -87,21 +88,10 @@ def _place(folder: Path, inspection: Inspection) -> Path:
 def _reasons_of(place: Path) -> Iterator[Callable[[tuple[object, ...]], object]]:
     """Give the function that writes a line of the reasons beside a file."""
     file = place.with_name("reasons.csv")
-    with _written(file) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+    with written(file) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(_REASONS)
         yield writer.writerow
-
-
-@contextmanager
-def _written(file: Path) -> Iterator[Path]:
-    """Give a draft that takes the file's place when it is whole."""
-    draft = file.with_name(f"{file.name[:40]}.tmp")
-    try:
-        yield draft
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _ended(raw: bytes) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from olistctl import ledger
 from olistctl.config import Settings
+from olistctl.drafts import written
 from olistctl.errors import DataError, UsageError
 from olistctl.ledger import Quarantined
 from olistctl.mending.quarantine import known_source
@@ -79,8 +80,7 @@ def export_records(
 
 def _write(file: Path, source: Source, records: list[Quarantined]) -> int:
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(file.name + ".tmp")
-    with draft.open("w", encoding="utf-8", newline="") as stream:
+    with written(file) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow([*_LEADING, *source.column_names])
         for record in records:
@@ -94,7 +94,6 @@ def _write(file: Path, source: Source, records: list[Quarantined]) -> int:
                 record.line,
             ]
             writer.writerow([*place, problem, surplus, *fields])
-    draft.replace(file)
     return len(records)
 
 
