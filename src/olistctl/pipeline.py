@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from olistctl import logs
+from olistctl import ledger, logs
 from olistctl.config import Settings
-from olistctl.errors import ConfigError, DataError
-from olistctl.loading import LoadReport, load_files
+from olistctl.errors import DataError, OlistctlError
+from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
+from olistctl.planning import files_present, fingerprints_of, inspect_news, read_standing
 from olistctl.reading import Inspection
 from olistctl.results import Finding, Progress
-from olistctl.sources import Contract, find_files, load_contract
-from olistctl.transform import BUILD, SNAPSHOT, TEST, DbtJob, DbtReport, NodeResult, run_dbt
+from olistctl.sources import Contract, Fingerprints, load_contract
+from olistctl.transform import (
+    BUILD,
+    SNAPSHOT,
+    TEST,
+    DbtJob,
+    DbtReport,
+    NodeResult,
+    project_sha256,
+    run_dbt,
+    selectors,
+)
 from olistctl.transform.dbt import explain_failure
-from olistctl.validation import inspect_all
-from olistctl.writing import Outcome, StageResult, Work, write_warehouse
+from olistctl.warehouse import read_only
+from olistctl.writing import Outcome, StageResult, Work, has_leftovers, write_warehouse
 
 log = logs.get_logger(__name__)
 
@@ -27,10 +38,10 @@ log = logs.get_logger(__name__)
 class RunReport:
     """What a run did."""
 
-    run_id: str
+    run_id: str | None  # None: nothing has changed, so nothing was run
     command: str
     full_refresh: bool
-    status: str  # success, warnings
+    status: str  # success, warnings, unchanged
     warehouse: Path
     seconds: float
     stages: tuple[StageResult, ...]
@@ -50,7 +61,11 @@ class _State:
     """What the steps of a run leave for the next one and for the report."""
 
     contract: Contract
+    limits: Limits
+    fingerprints: Fingerprints
+    full_refresh: bool = False
     inspections: tuple[Inspection, ...] = ()
+    selection: tuple[str, ...] | None = ()  # what of the dbt project a run builds and tests; None: all
     load: LoadReport | None = None
     transform: DbtReport | None = None
     tests: DbtReport | None = None
@@ -61,17 +76,21 @@ class _State:
 
 def _extract(state: _State, work: Work) -> Outcome:
     """Stage 1, EXTRACT: find the files and look at every byte of them."""
-    files = find_files(state.contract, work.settings.source_dir)
-    if not any(file.exists for file in files):
-        raise ConfigError(
-            "none of the nine CSVs is there",
-            where=str(work.settings.source_dir),
-            hint="name their folder with --source-dir, or make a sample with `olistctl sample`",
-        )
-    state.inspections = inspect_all(files, work.progress)
+    files = files_present(state.contract, work.settings.source_dir)
+    known: tuple[FileState, ...] = ()
+    if not work.full_refresh:
+        with work.stage.connection() as connection:
+            known = file_states(connection, files, state.limits, state.fingerprints)
+    state.inspections = inspect_news(files, known, work.progress)
+    for inspection in state.inspections:
+        if inspection.sha256 and inspection.identity:
+            state.fingerprints.note(inspection.path, inspection.identity, inspection.sha256)
+    state.fingerprints.save()
+    unchanged = sum(file.state == "unchanged" for file in known)
     good = sum(inspection.can_load for inspection in state.inspections)
     records = sum(inspection.records for inspection in state.inspections)
-    return Outcome(records, f"{good} of {len(files)} files can be loaded", flawed=good < len(files))
+    note = f"{good} of {len(files)} files can be loaded"
+    return Outcome(records, f"{note}, {unchanged} unchanged" if unchanged else note, flawed=good < len(files))
 
 
 def _load(state: _State, work: Work) -> Outcome:
@@ -83,7 +102,7 @@ def _load(state: _State, work: Work) -> Outcome:
             state.inspections,
             run_id=work.run_id,
             at=work.started_at,
-            max_bad_share=work.settings.max_bad_share,
+            limits=state.limits,
             fresh=work.full_refresh,
             has_live=has_live,
             evidence_dir=work.settings.quarantine_dir,
@@ -96,15 +115,27 @@ def _load(state: _State, work: Work) -> Outcome:
             "extract" if file.status == "missing" else "load",
             f"raw.{file.table}",
             file.fault_type(),
-            is_known=file.status == "unchanged",
+            is_known=file.is_known,
         )
     return Outcome(state.load.rows_loaded, state.load.summary)
 
 
 def _transform(state: _State, work: Work) -> Outcome:
-    """Stage 3, TRANSFORM (dbt): staging, intermediate, snapshots, core, marts."""
-    state.transform = _dbt(work, BUILD)
-    return _models_done(work, state.transform)
+    """Stage 3, TRANSFORM (dbt): staging, intermediate, snapshots, core, marts; what is downstream of a change."""
+    project = project_sha256(work.settings.dbt_project)
+    with work.stage.connection() as connection:
+        unbuilt = ledger.source_changes(connection, is_built=False)
+        is_built = not state.full_refresh and ledger.built_project(connection) == project
+    if is_built and not unbuilt:
+        return Outcome(None, "nothing to build")
+    tables = [source.table for source in state.contract.sources if source.name in {u.source for u in unbuilt}]
+    state.selection = selectors(tables) if is_built else None
+    rebuilt = not is_built or any(change.rebuilt for change in unbuilt)
+    state.transform = _dbt(work, BUILD, state.selection or (), full_refresh=rebuilt)
+    outcome = _models_done(work, state.transform)
+    with work.stage.connection() as connection:
+        ledger.note_built(connection, work.run_id, project, work.started_at)
+    return outcome
 
 
 def _snapshot(state: _State, work: Work) -> Outcome:
@@ -117,7 +148,10 @@ def _snapshot(state: _State, work: Work) -> Outcome:
 def _test(state: _State, work: Work) -> Outcome:
     """Stage 4, DATA QUALITY CHECKS: every dbt test; a failing one is a warning."""
     _check_models(work)
-    state.tests = _dbt(work, TEST)
+    everything = work.command == "test" or work.strict
+    if not everything and state.selection == ():
+        return Outcome(None, "nothing to test")
+    state.tests = _dbt(work, TEST, () if everything else state.selection or ())
     for node in state.tests.having("fail", "error", "warn"):
         rows = f"{node.failures:,} rows" if node.failures else node.message or ""
         where = f"{node.model}.{node.column}" if node.model and node.column else node.model or node.file
@@ -150,23 +184,29 @@ def run_pipeline(
     *,
     full_refresh: bool = False,
     strict: bool = False,
+    accepted: frozenset[str] = frozenset(),
     progress: Progress | None = None,
 ) -> RunReport:
-    """Do the steps of a command on a stage file and publish it.
+    """Do the steps of a command on a stage file and publish it; a command with nothing to do leaves all as it is.
 
     `full_refresh` rebuilds everything but the history; `strict` turns warnings into a failure that publishes
-    nothing.
+    nothing; `accepted` are names of files that load however much they have shrunk.
 
     Raises:
         OlistctlError: the command could not be done; the live warehouse is as before.
     """
     started = time.perf_counter()
-    state = _State(load_contract(settings.contract_file))
+    limits = Limits.of(settings, accepted)
+    state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), full_refresh)
+    if not full_refresh and (idle := _idle(settings, command, state, strict=strict)):
+        seconds = time.perf_counter() - started
+        log.info("%s: nothing has changed", command)
+        return replace(idle, seconds=round(seconds, 2))
     work = write_warehouse(
         settings,
         command,
         {name: partial(step, state) for name, step in PIPELINES[command].items()},
-        full_refresh=full_refresh,
+        full_refresh=full_refresh and "load" in PIPELINES[command],  # otherwise there is nothing to fill raw from
         strict=strict,
         needs_warehouse="load" not in PIPELINES[command],
         progress=progress,
@@ -188,13 +228,40 @@ def run_pipeline(
     )
 
 
+def _idle(settings: Settings, command: str, state: _State, *, strict: bool) -> RunReport | None:
+    """Return the report of a command that has nothing to do; None where it has, or a warning must be heard again.
+
+    What goes wrong here is left to the command itself, whose failure is entered in the ledger.
+    """
+    import duckdb
+
+    steps = PIPELINES[command]
+    if not {"load", "transform"} & set(steps) or not settings.warehouse.is_file() or has_leftovers(settings):
+        return None
+    try:
+        files = files_present(state.contract, settings.source_dir) if "load" in steps else ()
+        with read_only(settings.warehouse) as connection:
+            if not ledger.is_current(connection):
+                return None
+            standing = read_standing(connection, settings, files, state.limits, state.fingerprints)
+            is_clean = "test" not in steps or ledger.is_built_clean(connection)
+    except (OlistctlError, OSError, duckdb.Error):
+        return None
+    state.fingerprints.save()
+    busy = ("load" in steps and standing.has_news) or ("transform" in steps and standing.needs_models)
+    findings = standing.findings if "load" in steps else ()
+    if busy or (strict and (findings or not is_clean)):
+        return None
+    return RunReport(None, command, False, "unchanged", settings.warehouse, 0.0, (), findings)
+
+
 def _check_models(work: Work) -> None:
     with work.stage.connection() as connection:
         if not connection.execute("select 1 from duckdb_views() where schema_name = 'staging' limit 1").fetchone():
             raise DataError("the models are not built yet", hint="olistctl transform")
 
 
-def _dbt(work: Work, job: DbtJob) -> DbtReport:
+def _dbt(work: Work, job: DbtJob, select: tuple[str, ...] = (), *, full_refresh: bool = False) -> DbtReport:
     settings = work.settings
     return run_dbt(
         job,
@@ -203,6 +270,8 @@ def _dbt(work: Work, job: DbtJob) -> DbtReport:
         artifacts=settings.state_dir / "dbt",
         target=settings.target,
         threads=settings.threads,
+        select=select,
+        full_refresh=full_refresh,
         progress=work.progress,
     )
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from olistctl import journal, ledger
 from olistctl.config import Settings
 from olistctl.errors import ConfigError
-from olistctl.ledger import LoadedFile, PipelineRun
-from olistctl.results import utc_time
-from olistctl.sources import SourceFile, find_files, load_contract, sha256_of
+from olistctl.ledger import PipelineRun
+from olistctl.loading import FileState, Limits
+from olistctl.planning import Plan, make_plan
+from olistctl.results import Progress
+from olistctl.sources import find_files, load_contract
 from olistctl.warehouse import holder_is_alive, quote, read_only
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ _RUNS = 5
 
 @dataclass(frozen=True)
 class FileStatus:
-    """A file as it is loaded and as it is now: unchanged, changed, new, missing or removed."""
+    """A file as it is loaded and as it is now: unchanged, changed, new, missing, removed, refused or held back."""
 
     source: str
     file: str
@@ -58,17 +60,17 @@ class StatusReport:
     tables: tuple[TableStatus, ...]
     runs: tuple[PipelineRun, ...]
     records_in_quarantine: int = 0  # that wait for a decision
+    plan: Plan | None = None  # what a run would do; None where the files cannot be seen
 
 
-def read_status(settings: Settings) -> StatusReport:
-    """Read the state of the warehouse and compare it with the source folder.
+def read_status(settings: Settings, progress: Progress | None = None) -> StatusReport:
+    """Read the state of the warehouse, and what a run would make of the files in the source folder.
 
     Raises:
         EnvironmentFault: the warehouse cannot be opened.
     """
     contract = load_contract(settings.contract_file)
     exists = settings.warehouse.is_file()
-    loaded: tuple[LoadedFile, ...] = ()
     tables: tuple[TableStatus, ...] = ()
     runs = journal.read_journal(settings.journal_dir)
     if not holder_is_alive(settings.state_dir):
@@ -79,7 +81,6 @@ def read_status(settings: Settings) -> StatusReport:
     if exists:
         with read_only(settings.warehouse) as connection:
             if ledger.is_present(connection):
-                loaded = ledger.loaded_files(connection)
                 recent = ledger.recent_runs(connection, _RUNS)
                 known = {run.run_id for run in recent}
                 published = ledger.last_publication(connection)
@@ -91,6 +92,7 @@ def read_status(settings: Settings) -> StatusReport:
         present, problem = find_files(contract, settings.source_dir), None
     except ConfigError as error:
         present, problem = (), error.message
+    plan = make_plan(settings, contract, present, Limits.of(settings), progress)
     stat = settings.warehouse.stat() if exists else None
     return StatusReport(
         warehouse=settings.warehouse,
@@ -100,10 +102,11 @@ def read_status(settings: Settings) -> StatusReport:
         newest_order_at=newest,
         source_dir=settings.source_dir,
         source_dir_problem=problem,
-        files=_files(present, loaded),
+        files=tuple(_file(state) for state in plan.files),
         tables=tables,
         runs=tuple(sorted(runs, key=lambda run: run.started_at, reverse=True)[:_RUNS]),
         records_in_quarantine=waiting,
+        plan=None if problem else plan,
     )
 
 
@@ -138,36 +141,8 @@ def _newest_order(connection: DuckDBPyConnection, tables: tuple[TableStatus, ...
     return row[0] if row else None
 
 
-def _files(present: tuple[SourceFile, ...], loaded: tuple[LoadedFile, ...]) -> tuple[FileStatus, ...]:
-    known = {(file.source, file.file_name): file for file in loaded}
-    result = []
-    for file in present:
-        before = known.pop((file.source.name, file.name), None)
-        result.append(_file(file.source.name, file.name, _state(file, before), before))
-    result.extend(_file(*key, "removed", before) for key, before in known.items())
-    return tuple(result)
-
-
-def _file(source: str, name: str, state: str, before: LoadedFile | None) -> FileStatus:
-    if before is None:
-        return FileStatus(source, name, state)
-    return FileStatus(source, name, state, before.rows_loaded, before.loaded_at, before.run_id)
-
-
-def _state(file: SourceFile, before: LoadedFile | None) -> str:
-    """Compare by size and time first; content decides where they differ, so a touch changes nothing."""
-    if not file.exists:
-        return "missing"
-    if before is None:
-        return "new"
-    try:
-        now = file.path.stat()
-        same_stat = (now.st_size, utc_time(now.st_mtime)) == (
-            before.size_bytes,
-            before.modified_at,
-        )
-        if same_stat or (file.path.is_file() and sha256_of(file.path) == before.sha256):
-            return "unchanged"
-    except OSError:
-        return "unreadable"
-    return "changed"
+def _file(state: FileState) -> FileStatus:
+    if state.loaded is None:
+        return FileStatus(state.source, state.file, state.state)
+    loaded = state.loaded
+    return FileStatus(state.source, state.file, state.state, loaded.rows_loaded, loaded.loaded_at, loaded.run_id)

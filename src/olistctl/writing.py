@@ -17,7 +17,7 @@ from olistctl.config import Settings
 from olistctl.errors import DataError, EnvironmentFault, Interrupted, OlistctlError, UsageError
 from olistctl.ledger import LoggedError, PipelineRun
 from olistctl.results import Finding, NoProgress, Progress, counted
-from olistctl.warehouse import Stage, machine_fault, open_stage
+from olistctl.warehouse import Stage, holder_is_alive, machine_fault, open_stage, stage_folder
 
 log = logs.get_logger(__name__)
 
@@ -52,6 +52,7 @@ class Work:
     settings: Settings
     command: str
     full_refresh: bool
+    strict: bool
     progress: Progress
     run_id: str
     started_at: datetime
@@ -104,7 +105,7 @@ def write_warehouse(
         OlistctlError: a step could not be done; the live warehouse is as before.
     """
     with open_stage(settings, command, tolerate_damage=tolerates_damage) as stage:
-        work = Work(settings, command, full_refresh, progress or NoProgress(), _new_run_id(), _now(), stage)
+        work = Work(settings, command, full_refresh, strict, progress or NoProgress(), _new_run_id(), _now(), stage)
         logs.set_run_id(work.run_id)
         log.info("%s started: target %s, warehouse %s", command, settings.target, settings.warehouse)
         journal.write_journal(settings.journal_dir, _run_of(work, journal.RUNNING))
@@ -126,6 +127,13 @@ def write_warehouse(
                 raise
             raise meant from None
     return work
+
+
+def has_leftovers(settings: Settings) -> bool:
+    """Tell whether a run that was killed, or published nothing, left something that the next one clears up."""
+    if holder_is_alive(settings.state_dir):
+        return False
+    return stage_folder(settings).exists() or bool(journal.read_journal(settings.journal_dir))
 
 
 def _fill(work: Work) -> None:

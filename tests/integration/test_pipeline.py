@@ -268,7 +268,7 @@ def test_a_second_writer_leaves_with_4_and_names_the_first(project: Project) -> 
     try:
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
-        busy = project.call("load")
+        busy = project.call("load", "--full-refresh")
         assert busy.returncode == 4
         assert f"process {holder.pid} (`olistctl held`)" in busy.stderr
         assert project.call("status").returncode == 0, "readers do not wait"

@@ -54,13 +54,13 @@ def test_the_next_load_brings_in_what_the_folder_holds(twice: Project) -> None:
 def test_as_many_versions_are_kept_as_the_setting_says_and_each_can_be_chosen(twice: Project) -> None:
     keep = {"OLISTCTL_PUBLISH_KEEP_VERSIONS": "3"}
     for _ in range(4):
-        twice.ok("load", **keep)
+        twice.ok("load", "--full-refresh", **keep)
     versions = twice.json("rollback", "--list")
     assert len(versions) == 3
     assert [v["kept_at"] for v in versions] == sorted((v["kept_at"] for v in versions), reverse=True)
     oldest = versions[-1]["name"]
     assert f"Version {oldest} is live again" in twice.ok("rollback", "--to", oldest, **keep).stdout
-    twice.ok("load")
+    twice.ok("load", "--full-refresh")
     assert len(twice.json("rollback", "--list")) == 1
 
 
@@ -90,7 +90,7 @@ def test_a_version_that_is_not_there_is_named(twice: Project) -> None:
 @pytest.mark.parametrize("damage", [b"", b"no warehouse", b"\0" * 9000])
 def test_a_warehouse_that_cannot_be_read_is_set_aside_for_the_last_version(twice: Project, damage: bytes) -> None:
     live = twice.contents(*CONTENT)
-    twice.ok("load")  # so that the version is what was live
+    twice.ok("load", "--full-refresh")  # so that the version is what was live
     twice.warehouse.write_bytes(damage)
     failed = twice.call("load")
     assert (failed.returncode, "olistctl rollback" in failed.stderr) == (2, True), failed.stderr

@@ -88,7 +88,7 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Yard:
     yard = Yard(folder)
     yard.ok("sample", "--orders", str(ORDERS), "--seed", "7", "--out", "data/source")
     yard.ok("run", "--full-refresh")
-    yard.ok("load")  # so that there is a version
+    yard.ok("snapshot")  # so that there is a version
     header, first, *others = (yard.source_dir / "olist_orders_dataset.csv").read_bytes().splitlines(keepends=True)
     fields = first.split(b",")
     assert fields[2] != b"canceled"

@@ -190,11 +190,11 @@ def _model_runs(yard: Yard) -> bool:
         (("load",), _appears("journal/*.tmp")),
         (("load",), _appears("stage/*.duckdb")),
         (("load", "--full-refresh"), _appears("stage/*.wal")),
-        (("transform",), _model_runs),
+        (("transform", "--full-refresh"), _model_runs),
         *scaled(
             [],
             [
-                (("transform",), _appears("dbt/target/manifest.json")),
+                (("transform", "--full-refresh"), _appears("dbt/target/manifest.json")),
                 (("run",), _model_runs),
                 (("run", "--full-refresh"), _appears("dbt/target/run_results.json")),
                 (("run",), _appears("versions/*")),
@@ -213,13 +213,19 @@ def test_a_command_killed_when_a_file_appears(
     finally:
         process.kill()
         process.wait()
-    after = before if arguments == ("transform",) else undisturbed(waiting, tmp_path / "undisturbed", *arguments)[0]
+    after = (
+        before
+        if arguments == ("transform", "--full-refresh")
+        else undisturbed(waiting, tmp_path / "undisturbed", *arguments)[0]
+    )
     check(yard, before, after, f"{arguments}", *arguments)
 
 
 @pytest.mark.skipif(not LONG, reason="each takes ten seconds and more: make torture")
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("arguments", [("run",), ("run", "--full-refresh"), ("transform",), ("snapshot",), ("test",)])
+@pytest.mark.parametrize(
+    "arguments", [("run",), ("run", "--full-refresh"), ("transform", "--full-refresh"), ("snapshot",), ("test",)]
+)
 def test_a_command_with_dbt_killed_at_any_time(
     waiting: Yard, before: Generation, tmp_path: Path, arguments: tuple[str, ...], seed: int
 ) -> None:

@@ -57,6 +57,8 @@ def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
 @pytest.mark.parametrize("arguments", [("load",), *scaled([], [("load", "--full-refresh")])])
 def test_a_load_on_a_disk_that_fills_up(on_disk: Yard, arguments: tuple[str, ...]) -> None:
     yard = on_disk
+    orders = yard.folder / "data" / "source" / "olist_orders_dataset.csv"
+    orders.with_name("olist_orders_dataset_2018-11.csv").write_bytes(orders.read_bytes())
     before = yard.digest()
     refused = 0
     for size in [int(point * 15 * MB / (POINTS - 1)) for point in range(POINTS)]:
@@ -108,7 +110,7 @@ def test_a_version_that_finds_no_room_stops_no_publication(on_disk: Yard) -> Non
         "runpy.run_module('olistctl', run_name='__main__')\n"
     )
     kept = sorted((on_disk.state / "versions").iterdir())
-    command = on_disk.command("load")
+    command = on_disk.command("load", "--full-refresh")
     command[1:3] = [str(driver)]
     before = on_disk.digest()
     done = subprocess.run(command, cwd=on_disk.folder, capture_output=True, text=True, check=False)
@@ -121,9 +123,11 @@ def test_a_version_that_finds_no_room_stops_no_publication(on_disk: Yard) -> Non
 def test_a_disk_that_can_only_be_read(on_disk: Yard, tmp_path: Path) -> None:
     before = on_disk.digest()
     subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "disk")], check=True)
-    assert_refused(on_disk.call("load"), "the file system can only be read")
+    assert_refused(on_disk.call("load", "--full-refresh"), "the file system can only be read")
     log = str(tmp_path / "etl.log")
-    assert_refused(on_disk.call("load", OLISTCTL_LOG_FILE=log), "the file system can only be read", "lock")
+    assert_refused(
+        on_disk.call("load", "--full-refresh", OLISTCTL_LOG_FILE=log), "the file system can only be read", "lock"
+    )
     assert on_disk.call("status").returncode == 0
     assert on_disk.digest() == before
 
@@ -211,7 +215,7 @@ def test_damage_inside_the_live_file_is_no_bug(yard: Yard) -> None:
     assert yard.digest() == before
 
 
-@pytest.mark.parametrize("arguments", [("load", "--full-refresh"), *scaled([], [("run",)])])
+@pytest.mark.parametrize("arguments", [("load", "--full-refresh"), *scaled([], [("run", "--full-refresh")])])
 def test_too_little_memory(yard: Yard, arguments: tuple[str, ...]) -> None:
     before = yard.digest()
     done = yard.call(*arguments, OLISTCTL_MEMORY_LIMIT="1MB")
@@ -241,7 +245,7 @@ def test_a_folder_without_permission(yard: Yard) -> None:
     before = yard.digest()
     yard.state.chmod(0o500)
     try:
-        assert_refused(yard.call("load"), "no permission")
+        assert_refused(yard.call("load", "--full-refresh"), "no permission")
     finally:
         yard.state.chmod(0o700)
     assert yard.digest() == before

@@ -51,7 +51,7 @@ def test_a_load_into_a_warehouse_of_any_name(yard: Yard, name: str) -> None:
 def test_a_project_in_a_folder_of_any_name_is_built(waiting: Yard, tmp_path: Path, folder: str) -> None:
     yard = waiting.copy_to(tmp_path / folder)
     shutil.rmtree(yard.state / "dbt")
-    yard.ok("transform")
+    yard.ok("transform", "--full-refresh")
     assert yard.generation()
 
 

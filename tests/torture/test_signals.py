@@ -74,7 +74,7 @@ def test_a_signal_during_a_load(yard: Yard, big: Path, number: signal.Signals, c
 @pytest.mark.parametrize("delay", scaled([0.0, 2.5], [0.0, 0.2, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0]))
 def test_a_signal_during_dbt(yard: Yard, number: signal.Signals, code: int, delay: float) -> None:
     before = yard.digest()
-    process = begin(yard, "transform")
+    process = begin(yard, "transform", "--full-refresh")
     stage = yard.state / "stage" / yard.warehouse.name
     wait_for(lambda: stage.exists() or process.poll() is not None, "the stage")
     time.sleep(delay)
@@ -94,7 +94,7 @@ def test_a_signal_during_a_statement_of_dbt_that_takes_for_ever(
     )
     shutil.rmtree(yard.state / "dbt")
     before = yard.digest()
-    process = begin(yard, "transform")
+    process = begin(yard, "transform", "--full-refresh")
     compiled = yard.state / "dbt" / "target" / "run" / "olist_dw" / "models" / "staging" / model.name
     wait_for(lambda: compiled.exists() or process.poll() is not None, "the model to run")
     stop(yard, process, number, code, before)
@@ -117,7 +117,7 @@ def test_a_signal_during_publication_never_lies(yard: Yard, number: signal.Signa
     )
     before = yard.digest()
     done = subprocess.run(
-        [sys.executable, str(driver), "load"],
+        [sys.executable, str(driver), "load", "--full-refresh"],
         cwd=yard.folder,
         env=clean_environment(),
         capture_output=True,

@@ -14,7 +14,7 @@ import pytest
 
 from olistctl import ledger
 from olistctl.config import Settings, load_settings
-from olistctl.loading import FileLoad, LoadReport, load_files
+from olistctl.loading import FileLoad, Limits, LoadReport, load_files
 from olistctl.project_files import template_root
 from olistctl.reading import Inspection, inspect_file
 from olistctl.results import Progress
@@ -71,6 +71,10 @@ class Desk:
             self._connection = duckdb.connect(file, config={"threads": 2})
         return self._connection
 
+    @property
+    def last_run(self) -> str:
+        return f"run-{self.runs}"
+
     def close(self) -> None:
         if self._connection:
             self._connection.close()
@@ -84,6 +88,8 @@ class Desk:
         *,
         fresh: bool = False,
         max_bad_share: float = 0.05,
+        max_shrink_share: float = 1.0,
+        accepted: frozenset[str] = frozenset(),
         inspections: list[Inspection] | None = None,
         progress: Progress | None = None,
         run_id: str | None = None,
@@ -96,7 +102,7 @@ class Desk:
             inspections=inspections or self.inspect(),
             run_id=run_id or f"run-{self.runs}",
             at=AT,
-            max_bad_share=max_bad_share,
+            limits=Limits(max_bad_share, max_shrink_share, accepted),
             progress=progress,
         )
         if not fresh:

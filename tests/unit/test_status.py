@@ -13,7 +13,7 @@ import pytest
 from olistctl import journal, ledger
 from olistctl.config import Settings
 from olistctl.errors import ConfigError, EnvironmentFault
-from olistctl.loading import load_files
+from olistctl.loading import Limits, load_files
 from olistctl.reading import inspect_file
 from olistctl.sources import find_files, load_contract
 from olistctl.status import StatusReport, read_status
@@ -30,7 +30,7 @@ def built(settings: Settings) -> Settings:
     with duckdb.connect(str(settings.warehouse)) as connection:
         ledger.create(connection)
         found = [inspect_file(file) for file in find_files(contract, settings.source_dir)]
-        load_files(connection, contract, found, run_id="r1", at=AT, max_bad_share=0, fresh=False)
+        load_files(connection, contract, found, run_id="r1", at=AT, limits=Limits(0), fresh=False)
         ledger.record_run(connection, replace(RUN, errors=()))
     return settings
 

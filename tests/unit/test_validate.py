@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from olistctl.errors import ConfigError
+from olistctl.loading import Limits
 from olistctl.results import NoProgress, to_plain
 from olistctl.sources import Contract, find_files
 from olistctl.validation import ColumnNulls, FileReport, ValidationReport, inspect_all, validate
@@ -17,7 +18,7 @@ SELLER = b"0015a82c2db000af6aaaf3ae2ecb0532,01310,santo andre,SP"
 
 
 def check(contract: Contract, folder: Path, share: float = 0.5) -> ValidationReport:
-    return validate(contract, folder, max_bad_share=share, threads=2)
+    return validate(contract, folder, limits=Limits(share), threads=2)
 
 
 def of(report: ValidationReport, source: str) -> FileReport:
@@ -142,7 +143,7 @@ def test_progress_goes_from_reading_to_loading_to_checking(contract: Contract, d
             self.open -= 1
 
     told = Told()
-    validate(contract, delivery, max_bad_share=0.5, progress=told)
+    validate(contract, delivery, limits=Limits(0.5), progress=told)
     assert (told.labels, told.open) == (["Reading", "Loading", "Checking"], 0)
     assert told.bytes == dict.fromkeys(["Reading", "Loading"], sum(map(len, FILES.values())))
 

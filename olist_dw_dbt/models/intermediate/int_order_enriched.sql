@@ -2,10 +2,11 @@
     A table and not a CTE: five models read it. At the size of the public data all models took 5.5 s of model time with
     the table and 7.1 s with the CTE.
 -#}
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', meta={'affected_orders': 'int_affected_orders'}) }}
 
 with orders as (
     select * from {{ ref('stg_orders') }}
+    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
 ),
 
 customers as (
@@ -14,14 +15,17 @@ customers as (
 
 order_items as (
     select * from {{ ref('stg_order_items') }}
+    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
 ),
 
 order_payments as (
     select * from {{ ref('stg_order_payments') }}
+    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
 ),
 
 order_reviews as (
     select * from {{ ref('stg_order_reviews') }}
+    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
 ),
 
 items_of_order as (

@@ -12,6 +12,7 @@ from olistctl.cli.call import Call
 if TYPE_CHECKING:
     from olistctl.console import Console
     from olistctl.pipeline import RunReport
+    from olistctl.planning import Plan
 
 SourceDir = Annotated[
     Path | None,
@@ -21,6 +22,12 @@ FullRefresh = Annotated[
     bool, typer.Option("--full-refresh", help="Rebuild everything but the history, from all files.")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Take warnings as failures and publish nothing.")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept", metavar="FILE", help="Load a file that was held back for its lost records.", show_default=False
+    ),
+]
 Wait = Annotated[
     float | None,
     typer.Option("--wait", metavar="SECONDS", help="Wait for another olistctl that is writing.", show_default=False),
@@ -32,15 +39,22 @@ def run(
     source_dir: SourceDir = None,
     full_refresh: FullRefresh = False,
     strict: Strict = False,
+    accept: Accept = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be loaded and built, and do nothing.")
+    ] = False,
     wait: Wait = None,
 ) -> None:
-    """Validate, load, transform, test and publish: the whole pipeline.
+    """Validate, load, transform, test and publish: the whole pipeline, as far as something has changed.
 
     Readers see yesterday's warehouse until today's is whole; whatever goes wrong leaves it as it was.
 
       olistctl run --full-refresh --source-dir ~/Downloads/olist
     """
-    _execute(call, "run", source_dir=source_dir, full_refresh=full_refresh, strict=strict, wait=wait)
+    if dry_run:
+        _show_plan(call, source_dir, accept)
+    else:
+        _execute(call, "run", source_dir=source_dir, full_refresh=full_refresh, strict=strict, accept=accept, wait=wait)
 
 
 def load(
@@ -48,18 +62,24 @@ def load(
     source_dir: SourceDir = None,
     full_refresh: FullRefresh = False,
     strict: Strict = False,
+    accept: Accept = None,
     wait: Wait = None,
 ) -> None:
     """Load the files into the tables of schema raw, typed by the contract, with their audit.
 
       olistctl load --source-dir ~/Downloads/olist
     """  # fmt: skip
-    _execute(call, "load", source_dir=source_dir, full_refresh=full_refresh, strict=strict, wait=wait)
+    _execute(call, "load", source_dir=source_dir, full_refresh=full_refresh, strict=strict, accept=accept, wait=wait)
 
 
-def transform(call: Call, strict: Strict = False, wait: Wait = None) -> None:
-    """Build the models and snapshots of the dbt project from what is loaded."""
-    _execute(call, "transform", strict=strict, wait=wait)
+def transform(
+    call: Call,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build all models anew.")] = False,
+    strict: Strict = False,
+    wait: Wait = None,
+) -> None:
+    """Build the models and snapshots of the dbt project that what was loaded touches."""
+    _execute(call, "transform", full_refresh=full_refresh, strict=strict, wait=wait)
 
 
 def snapshot(call: Call, strict: Strict = False, wait: Wait = None) -> None:
@@ -79,6 +99,7 @@ def _execute(
     source_dir: Path | None = None,
     full_refresh: bool = False,
     strict: bool = False,
+    accept: list[str] | None = None,
     wait: float | None = None,
 ) -> None:
     from olistctl.errors import ExitCode
@@ -87,7 +108,14 @@ def _execute(
     settings = call.logged_settings(source_dir=source_dir, **{"lock.wait_seconds": wait})
     console = call.console
     with console.progress() as progress:
-        report = run_pipeline(settings, name, full_refresh=full_refresh, strict=strict, progress=progress)
+        report = run_pipeline(
+            settings,
+            name,
+            full_refresh=full_refresh,
+            strict=strict,
+            accepted=frozenset(accept or ()),
+            progress=progress,
+        )
     if call.json:
         console.json(report)
     else:
@@ -96,7 +124,52 @@ def _execute(
         raise typer.Exit(ExitCode.DATA)
 
 
+def _show_plan(call: Call, source_dir: Path | None, accept: list[str] | None) -> None:
+    from olistctl.loading import Limits
+    from olistctl.planning import files_present, make_plan
+    from olistctl.sources import load_contract
+
+    settings = call.settings(source_dir=source_dir)
+    contract = load_contract(settings.contract_file)
+    limits = Limits.of(settings, frozenset(accept or ()))
+    with call.console.progress() as progress:
+        plan = make_plan(settings, contract, files_present(contract, settings.source_dir), limits, progress)
+    if call.json:
+        call.console.json(plan)
+    else:
+        render_plan(call.console, plan)
+
+
+def render_plan(console: Console, plan: Plan) -> None:
+    """Show what a run would do."""
+    if plan.is_empty:
+        console.line("Nothing has changed: a run would do nothing.")
+    if plan.changes:
+        console.table(
+            "Rows that a run would write, by key",
+            ["table", "insert", "change", "delete"],
+            [
+                [change.table, change.inserted, change.changed, change.deleted]
+                if change.inserted is not None
+                else [change.table, "all", "", ""]
+                for change in plan.changes
+            ],
+        )
+    console.warnings([file.finding() for file in plan.held_back])
+    if plan.models is None:
+        console.line(f"All models would be built: {plan.reason or 'dbt has not said yet which there are'}.")
+    elif plan.models:
+        from olistctl.results import counted
+
+        why = f" ({plan.reason})" if plan.reason else ""
+        console.line(f"{counted(len(plan.models), 'model')} would be built{why}: {', '.join(plan.models)}.")
+
+
 def _render(console: Console, report: RunReport) -> None:
+    if report.status == "unchanged":
+        console.warnings(report.findings)
+        console.line(f"Nothing has changed: the warehouse is up to date ({report.seconds:.2f} s). {report.warehouse}")
+        return
     if report.load and (console.verbose or report.load.faulty):
         _render_files(console, report)
     if console.verbose:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from olistctl.cli.call import Call
-from olistctl.cli.commands_pipeline import SourceDir
+from olistctl.cli.commands_pipeline import SourceDir, render_plan
 
 if TYPE_CHECKING:
     from olistctl.config import Settings
@@ -34,7 +34,8 @@ def status(
         return
     from olistctl.status import read_status
 
-    report = read_status(settings)
+    with call.console.progress() as progress:
+        report = read_status(settings, progress)
     if call.json:
         call.console.json(report)
     else:
@@ -71,6 +72,8 @@ def _render(console: Console, report: StatusReport) -> None:
             ["file", "state", "rows", "loaded (UTC)"],
             [[f.file, f.state, f.rows_loaded, _minute(f.loaded_at)] for f in report.files],
         )
+    if report.plan and report.exists:
+        render_plan(console, report.plan)
     if report.records_in_quarantine:
         from olistctl.results import counted
 

@@ -22,6 +22,7 @@ def validate(call: Call, source_dir: SourceDir = None) -> None:
       olistctl validate --source-dir ~/Downloads/olist --verbose
     """
     from olistctl.errors import ExitCode
+    from olistctl.loading import Limits
     from olistctl.sources import load_contract
     from olistctl.validation import validate as check_delivery
 
@@ -32,7 +33,7 @@ def validate(call: Call, source_dir: SourceDir = None) -> None:
         report = check_delivery(
             contract,
             settings.source_dir,
-            max_bad_share=settings.max_bad_share,
+            limits=Limits.of(settings),
             warehouse=settings.warehouse,
             threads=settings.threads,
             progress=progress,

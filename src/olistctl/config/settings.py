@@ -50,6 +50,7 @@ class Settings:
     threads: int
     memory_limit: str | None
     max_bad_share: float
+    max_shrink_share: float
     quarantine_dir: Path
     keep_versions: int
     lock_wait_seconds: float
@@ -139,6 +140,7 @@ KEYS: dict[str, _Key] = {
     "dbt_project": _Key("../olist_dw_dbt", _text, is_path=True),
     "target": _Key("dev", _text),
     "load.max_bad_share": _Key(0.05, _number(0, 1)),
+    "load.max_shrink_share": _Key(0.25, _number(0, 1)),
     "load.quarantine_dir": _Key("../data/quarantine", _text, is_path=True),
     "publish.keep_versions": _Key(1, _whole(0, 1000)),
     "lock.wait_seconds": _Key(0, _number(0, 86_400)),
@@ -159,6 +161,7 @@ ALL_KEYS = KEYS | TARGET_KEYS
 _FIELDS = {
     "contract": "contract_file",
     "load.max_bad_share": "max_bad_share",
+    "load.max_shrink_share": "max_shrink_share",
     "load.quarantine_dir": "quarantine_dir",
     "publish.keep_versions": "keep_versions",
 }

@@ -46,6 +46,7 @@ class LoadAudit:
     sha256: str | None
     loaded_at: datetime
     seconds: float
+    judged_by: str | None = None  # what of contract and settings decides whether the file may load
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,12 @@ def forget_source(connection: DuckDBPyConnection, source: str) -> None:
     connection.execute("update etl.quarantine set is_present = false where source = ? and is_present", [source])
 
 
+def forget_all_loaded(connection: DuckDBPyConnection) -> None:
+    """Note that nothing is in `raw`, nor any bad record in a file; what was decided of the records stays."""
+    connection.execute("delete from etl.source_files")
+    connection.execute("update etl.quarantine set is_present = false")
+
+
 def loaded_tables(connection: DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
     """Return the sources of which files are loaded, each with its table in `raw`."""
     rows = connection.execute(
@@ -94,6 +101,16 @@ def loaded_tables(connection: DuckDBPyConnection) -> tuple[tuple[str, str], ...]
 def record_audit(connection: DuckDBPyConnection, entries: Iterable[LoadAudit]) -> None:
     """Add what a run did with its files."""
     insert(connection, "load_audit", [tuple(vars(entry).values()) for entry in entries])
+
+
+def last_audits(connection: DuckDBPyConnection) -> dict[tuple[str, str], LoadAudit]:
+    """Return what was done last with each file, by source and name."""
+    rows = connection.execute(
+        "from etl.load_audit "
+        "qualify row_number() over (partition by source, file_name order by loaded_at desc, run_id desc) = 1"
+    ).fetchall()
+    audits = (LoadAudit(*row) for row in rows)
+    return {(audit.source, audit.file_name): audit for audit in audits}
 
 
 def unreconciled(connection: DuckDBPyConnection, source: str, table: str) -> tuple[Unreconciled, ...]:

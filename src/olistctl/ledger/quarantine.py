@@ -153,11 +153,6 @@ def close_file(connection: DuckDBPyConnection, source: str, file_name: str) -> N
     )
 
 
-def close_all(connection: DuckDBPyConnection) -> None:
-    """Note that no file holds a bad record, and keep what was decided."""
-    connection.execute("update etl.quarantine set is_present = false")
-
-
 def mends_of(connection: DuckDBPyConnection, source: str, file_name: str) -> tuple[Mend, ...]:
     """Return what is to be loaded in place of quarantined records of a file."""
     rows = connection.execute(

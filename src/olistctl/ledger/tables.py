@@ -59,6 +59,7 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
             "sha256": "VARCHAR",
             "loaded_at": "TIMESTAMP NOT NULL",
             "seconds": "DOUBLE NOT NULL",
+            "judged_by": "VARCHAR",  # what of contract and settings decides whether a file may load
         },
         "PRIMARY KEY (run_id, source, file_name)",
     ),
@@ -83,6 +84,24 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
             "mended": "JSON",  # the fields that were loaded in its place
             "quarantined_at": "TIMESTAMP NOT NULL",
             "changed_at": "TIMESTAMP NOT NULL",
+        },
+        "",
+    ),
+    "changed_keys": (
+        {
+            "run_id": "VARCHAR NOT NULL",
+            "source": "VARCHAR NOT NULL",
+            "change": "VARCHAR NOT NULL",  # inserted, changed, deleted; rebuilt: all keys of the source
+            "key": "VARCHAR",  # a JSON object of the key columns; NULL: rebuilt
+            "is_built": "BOOLEAN NOT NULL",  # the models know of it
+        },
+        "",
+    ),
+    "builds": (
+        {
+            "run_id": "VARCHAR NOT NULL",
+            "project_sha256": "VARCHAR NOT NULL",  # of the dbt project
+            "built_at": "TIMESTAMP NOT NULL",
         },
         "",
     ),

@@ -1,6 +1,8 @@
 """Stage 2 of the design: the files become the tables of `raw`."""
 
+from olistctl.loading.detection import FileState, file_states
+from olistctl.loading.limits import Limits
 from olistctl.loading.load import load_files
 from olistctl.loading.report import FileLoad, LoadReport
 
-__all__ = ["FileLoad", "LoadReport", "load_files"]
+__all__ = ["FileLoad", "FileState", "Limits", "LoadReport", "file_states", "load_files"]

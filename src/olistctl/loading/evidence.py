@@ -44,7 +44,7 @@ def keep_evidence(
         elif inspection and file.status == LOADED and file.bad:
             place = _keep_records(connection, folder, file, inspection)
         files.append(replace(file, evidence=place))
-    return LoadReport(tuple(files))
+    return replace(report, files=tuple(files))
 
 
 def _keep_file(folder: Path, file: FileLoad, inspection: Inspection, run_id: str) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING
 from olistctl import ledger
 from olistctl.errors import DataError
 from olistctl.loading.accounting import check_accounts, quarantine_bad_records
+from olistctl.loading.difference import incoming_rows, replace_file
 from olistctl.loading.evidence import keep_evidence
-from olistctl.loading.report import LOADED, MISSING, REFUSED, REMOVED, UNCHANGED, FileLoad, LoadReport
+from olistctl.loading.limits import Limits
+from olistctl.loading.report import HELD, LOADED, MISSING, NEXT_STEPS, REFUSED, REMOVED, UNCHANGED, FileLoad, LoadReport
 from olistctl.reading import (
+    SQL_TYPES,
     Inspection,
     ParsedFile,
     Reading,
     UnreadableFile,
+    columns_in_raw,
     create_raw_table,
     parse_into,
     table_of,
@@ -39,10 +43,11 @@ class _Load:
     connection: DuckDBPyConnection
     run_id: str
     at: datetime
-    max_bad_share: float
+    limits: Limits
     fresh: bool  # the tables are new, and rows that stay come from the attached `live`
     has_live: bool
     refused: dict[str, str]  # files that the CSV reader gave up on in an earlier attempt
+    records_before: Mapping[tuple[str, str], int]
     progress: Progress
 
 
@@ -53,25 +58,30 @@ def load_files(
     *,
     run_id: str,
     at: datetime,
-    max_bad_share: float,
+    limits: Limits,
     fresh: bool,
     has_live: bool = False,
+    records_before: Mapping[tuple[str, str], int] | None = None,
     evidence_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> LoadReport:
     """Bring the tables of `raw` to what the inspected files say, in one transaction with the audit.
 
-    `fresh`: the tables are empty, so every file is read again, and the rows of a file that is missing or
-    refused are taken from the attached database `live` (if `has_live`). Otherwise files whose content the
-    ledger knows are left alone. `evidence_dir`: where to put copies of refused files and bad records.
+    A changed file is written as a difference, and `etl.changed_keys` holds the keys that were touched. `fresh`: the
+    tables are empty, so every file is read again, and the rows of a file that is missing, refused or held back are
+    taken from the attached database `live` (if `has_live`). Otherwise files whose content the ledger knows are left
+    alone. `records_before`: how many records the files had, by source and name, if the ledger does not know.
+    `evidence_dir`: where to put copies of refused files and bad records.
 
     Raises:
         DataError: the records of a file are not the rows loaded and the records quarantined.
     """
     refused: dict[str, str] = {}
     progress = progress or NoProgress()
+    before = {(file.source, file.file_name): file.records for file in ledger.loaded_files(connection)}
+    before |= records_before or {}
     while True:
-        load = _Load(connection, run_id, at, max_bad_share, fresh, has_live, refused, progress)
+        load = _Load(connection, run_id, at, limits, fresh, has_live, refused, before, progress)
         progress.start("Loading", sum(inspection.size_bytes for inspection in inspections))
         connection.begin()
         try:
@@ -92,14 +102,25 @@ def load_files(
 
 def _load_all(load: _Load, contract: Contract, inspections: Sequence[Inspection]) -> LoadReport:
     _forget_sources_but(load, contract)
+    ledger.forget_built_changes(load.connection)
     known = {(file.source, file.file_name): file for file in ledger.loaded_files(load.connection)}
+    last = ledger.last_audits(load.connection)
+    hashes = {(inspection.source, inspection.file): inspection.sha256 for inspection in inspections}
     results: list[FileLoad] = []
+    audits: list[ledger.LoadAudit] = []
+    outdated: list[str] = []
     for source in contract.sources:
         own = [inspection for inspection in inspections if inspection.source == source.name]
-        results.extend(_load_source(load, source, own, known))
-    ledger.record_audit(load.connection, [_audit(load, result, inspections) for result in results])
+        table = _prepare_table(load, source, known)
+        outdated += [f"{source.name} ({table.contract_change})"] if table.contract_change else []
+        for result in _load_source(load, source, table, own, known):
+            audit = _audit(load, source, result, hashes.get((source.name, result.file)))
+            results.append(replace(result, is_known=_is_known(audit, last.get((source.name, result.file)))))
+            audits.append(audit)
+    ledger.record_audit(load.connection, audits)
     check_accounts(load.connection, contract)
-    return LoadReport(tuple(results))
+    changes = ledger.source_changes(load.connection, run_id=load.run_id)
+    return LoadReport(tuple(results), changes, tuple(outdated))
 
 
 def _forget_sources_but(load: _Load, contract: Contract) -> None:
@@ -113,44 +134,78 @@ def _forget_sources_but(load: _Load, contract: Contract) -> None:
 _Known = dict[tuple[str, str], ledger.LoadedFile]
 
 
-def _load_source(load: _Load, source: Source, own: Sequence[Inspection], known: _Known) -> list[FileLoad]:
-    outdated = _prepare_table(load, source, known)
-    results = []
+@dataclass(frozen=True)
+class _Table:
+    """The table of a source as the load finds it, or makes it.
+
+    `is_new`: it holds no row yet, and what comes in is no difference to anything. `outdated`: files whose rows were
+    there and must be read again, since the contract has changed as `contract_change` says.
+    """
+
+    is_new: bool
+    existed: bool = True
+    outdated: frozenset[str] = frozenset()
+    contract_change: str | None = None
+
+
+def _prepare_table(load: _Load, source: Source, known: _Known) -> _Table:
+    """Make the table where there is none, or where its rows are not of today's contract."""
+    own = {name: file for (owner, name), file in known.items() if owner == source.name}
+    outdated = {name for name, file in own.items() if file.contract_sha256 != source.fingerprint}
+    if own and not outdated and not load.fresh:
+        return _Table(is_new=False)
+    columns = columns_in_raw(load.connection, source)
+    create_raw_table(load.connection, source)
+    if not outdated:
+        return _Table(is_new=True, existed=bool(columns))
+    for name in own:
+        ledger.forget_loaded(load.connection, source.name, name)
+        del known[source.name, name]
+    return _Table(is_new=True, outdated=frozenset(own), contract_change=_contract_change(source, columns))
+
+
+def _contract_change(source: Source, before: Mapping[str, str]) -> str:
+    """Say how the contract differs from the table that was made by an earlier one."""
+    now = {column.name: SQL_TYPES[column.type] for column in source.columns}
+    changes = [
+        *(f"new column {name}" for name in now if name not in before),
+        *(f"no column {name} any more" for name in before if name not in now),
+        *(f"{name} was {before[name]}, is {now[name]}" for name in now if before.get(name, now[name]) != now[name]),
+    ]
+    return ", ".join(changes) or "what its columns may hold"
+
+
+def _load_source(
+    load: _Load, source: Source, table: _Table, own: Sequence[Inspection], known: _Known
+) -> Iterator[FileLoad]:
+    is_loaded = False
     for inspection in own:
         started = time.perf_counter()
-        result = _load_file(load, source, inspection, known.get((source.name, inspection.file)))
-        if inspection.file in outdated and result.status != LOADED:
+        before = known.get((source.name, inspection.file))
+        result = _load_file(load, source, table, inspection, before)
+        if inspection.file in table.outdated and result.status != LOADED:
             raise DataError(
                 f"the contract of '{source.name}' has changed, so its rows must be read again, but: {result.reason}",
                 where=inspection.file,
                 hint="deliver the file as the new contract says, or take the change of config/sources.yml back",
             )
-        results.append(replace(result, seconds=round(time.perf_counter() - started, 3)))
+        is_loaded = is_loaded or result.status == LOADED
         load.progress.advance(inspection.size_bytes, inspection.file)
+        yield replace(result, seconds=round(time.perf_counter() - started, 3))
     seen = {inspection.file for inspection in own}
     gone = [name for owner, name in known if owner == source.name and name not in seen]
-    return results + [_remove_file(load, source, name) for name in sorted(gone)]
+    for name in sorted(gone):
+        yield _remove_file(load, source, table, name)
+    if table.is_new and (load.fresh or table.outdated or is_loaded or not table.existed):
+        ledger.note_rebuilt(load.connection, load.run_id, source.name)
 
 
-def _prepare_table(load: _Load, source: Source, known: _Known) -> set[str]:
-    """Make the table; return the files whose loaded rows are not of today's contract and count as unknown."""
-    own = {name: file for (owner, name), file in known.items() if owner == source.name}
-    outdated = any(file.contract_sha256 != source.fingerprint for file in own.values())
-    if own and not outdated and not load.fresh:
-        return set()
-    create_raw_table(load.connection, source)
-    if not outdated:
-        return set()
-    for name in own:
-        ledger.forget_loaded(load.connection, source.name, name)
-        del known[source.name, name]
-    return set(own)
-
-
-def _load_file(load: _Load, source: Source, inspection: Inspection, before: ledger.LoadedFile | None) -> FileLoad:
+def _load_file(
+    load: _Load, source: Source, table: _Table, inspection: Inspection, before: ledger.LoadedFile | None
+) -> FileLoad:
     if not inspection.exists:
         reason = "the file is not there"
-        return _keep(load, source, inspection, before, MISSING, reason, "file_not_found", "deliver it and run again")
+        return _keep(load, source, inspection, before, MISSING, reason, "file_not_found", NEXT_STEPS[MISSING])
     refusal = load.refused.get(inspection.file)
     if refusal:
         return _keep(load, source, inspection, before, REFUSED, refusal, "unreadable_csv", None)
@@ -158,9 +213,7 @@ def _load_file(load: _Load, source: Source, inspection: Inspection, before: ledg
         kind = inspection.refusal_type
         return _keep(load, source, inspection, before, REFUSED, inspection.refusal, kind, inspection.hint)
     held = ledger.held(load.connection, source.name, inspection.file)
-    # A ledger of a release without quarantine knows how many records were bad, but not which.
-    is_accounted_for = before is not None and before.records_quarantined == held.total
-    if before and is_accounted_for and before.sha256 == inspection.sha256 and not load.fresh:
+    if before and is_loaded_whole(before, held) and before.sha256 == inspection.sha256 and not load.fresh:
         return FileLoad(
             source.name,
             source.table,
@@ -171,23 +224,47 @@ def _load_file(load: _Load, source: Source, inspection: Inspection, before: ledg
             undecided=held.open,
             kept=before.rows_loaded,
         )
-    return _parse(load, source, inspection, before)
+    if shrunk := _shrunk(load, source, inspection):
+        hint = NEXT_STEPS[HELD].format(file=inspection.file)
+        return _keep(load, source, inspection, before, HELD, shrunk, "partial_file", hint)
+    return _parse(load, source, table, inspection, before)
 
 
-def _parse(load: _Load, source: Source, inspection: Inspection, before: ledger.LoadedFile | None) -> FileLoad:
-    reading = Reading(load.connection, source, inspection, load.run_id, load.at)
-    # The file's earlier rows stand aside until it is sure that the new ones may take their place.
-    reading.execute(
-        f"create or replace temp table earlier as from {table_of(source)} where _source_file = $file",
-        {"file": inspection.file},
+def is_loaded_whole(file: ledger.LoadedFile, held: ledger.Held) -> bool:
+    """Tell whether the ledger holds all bad records of a file; one of a release without quarantine only counts them."""
+    return file.records_quarantined == held.total
+
+
+def _shrunk(load: _Load, source: Source, inspection: Inspection) -> str | None:
+    """Say that a file has lost so many of its records that it may be a part of what was meant."""
+    before = load.records_before.get((source.name, inspection.file), 0)
+    share = load.limits.shrink_share_of(source)
+    if inspection.file in load.limits.accepted or inspection.records >= before * (1 - share):
+        return None
+    return (
+        f"it has {inspection.records:,} records and had {before:,}, {1 - inspection.records / before:.0%} fewer; "
+        f"at most {share:.0%} may be lost (`max_shrink_share`)"
     )
-    reading.delete_loaded()
-    parsed = parse_into(reading, load.max_bad_share)
+
+
+def _parse(
+    load: _Load, source: Source, table: _Table, inspection: Inspection, before: ledger.LoadedFile | None
+) -> FileLoad:
+    reading = Reading(load.connection, source, inspection, load.run_id, load.at)
+    if table.is_new:
+        return _parse_rows(load, reading, before)
+    with incoming_rows(reading) as incoming:
+        result = _parse_rows(load, incoming, before)
+        if result.status == LOADED:
+            replace_file(reading)
+    return result
+
+
+def _parse_rows(load: _Load, reading: Reading, before: ledger.LoadedFile | None) -> FileLoad:
+    source, inspection = reading.source, reading.inspection
+    parsed = parse_into(reading, load.limits.max_bad_share)
     if parsed.refusal:
-        reading.execute(f"insert into {table_of(source)} from earlier")
-    reading.execute("drop table earlier")
-    if parsed.refusal:
-        hint = "mend the file, or deliver it again"
+        hint = NEXT_STEPS[REFUSED]
         kept = _keep(load, source, inspection, before, REFUSED, parsed.refusal, parsed.refusal_type, hint)
         return _with_bad(kept, parsed)
     loaded = FileLoad(source.name, source.table, inspection.file, LOADED, parsed.records, parsed.loaded)
@@ -226,12 +303,27 @@ def _keep(
     )
 
 
-def _remove_file(load: _Load, source: Source, file_name: str) -> FileLoad:
+def _remove_file(load: _Load, source: Source, table: _Table, file_name: str) -> FileLoad:
     """Take out the rows of a delivery that is no longer there, which brings back what it had covered."""
-    load.connection.execute(f"delete from {table_of(source)} where _source_file = $file", {"file": file_name})
+    if not table.is_new:
+        gone = Inspection(source.name, file_name, Path(file_name), exists=False)
+        reading = Reading(load.connection, source, gone, load.run_id, load.at)
+        with incoming_rows(reading):
+            replace_file(reading)
     ledger.forget_loaded(load.connection, source.name, file_name)
     ledger.close_file(load.connection, source.name, file_name)
     return FileLoad(source.name, source.table, file_name, REMOVED, reason="the delivery is no longer there")
+
+
+def _is_known(audit: ledger.LoadAudit, last: ledger.LoadAudit | None) -> bool:
+    """Tell whether a run before has said of the file what this one says."""
+    if audit.status == UNCHANGED:
+        return True
+    return bool(
+        last
+        and audit.status in (MISSING, REFUSED, HELD)
+        and (audit.status, audit.sha256, audit.judged_by) == (last.status, last.sha256, last.judged_by)
+    )
 
 
 def _with_bad(result: FileLoad, parsed: ParsedFile) -> FileLoad:
@@ -255,8 +347,7 @@ def _loaded_file(load: _Load, source: Source, inspection: Inspection, result: Fi
     )
 
 
-def _audit(load: _Load, result: FileLoad, inspections: Sequence[Inspection]) -> ledger.LoadAudit:
-    hashes = {(inspection.source, inspection.file): inspection.sha256 for inspection in inspections}
+def _audit(load: _Load, source: Source, result: FileLoad, sha256: str | None) -> ledger.LoadAudit:
     return ledger.LoadAudit(
         run_id=load.run_id,
         source=result.source,
@@ -267,7 +358,8 @@ def _audit(load: _Load, result: FileLoad, inspections: Sequence[Inspection]) -> 
         rows_loaded=result.loaded,
         records_quarantined=result.quarantined,
         reason=result.reason,
-        sha256=hashes.get((result.source, result.file)),
+        sha256=sha256,
         loaded_at=load.at,
         seconds=result.seconds,
+        judged_by=load.limits.fingerprint(source),
     )

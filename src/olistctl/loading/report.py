@@ -6,11 +6,20 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from olistctl.ledger import SourceChange
 from olistctl.reading import BadCount, BadRecord
 from olistctl.results import Finding
 
 # What a load can do with a file.
-LOADED, UNCHANGED, MISSING, REFUSED, REMOVED = "loaded", "unchanged", "missing", "refused", "removed"
+LOADED, UNCHANGED, MISSING, REFUSED, HELD, REMOVED = "loaded", "unchanged", "missing", "refused", "held", "removed"
+
+# What to do next about a file that brings no rows, where nothing more precise is known.
+NEXT_STEPS = {
+    MISSING: "deliver it and run again",
+    REFUSED: "mend the file, or deliver it again",
+    HELD: "if it is whole: olistctl run --accept {file}",
+}
+_CHANGES = ("inserted", "changed", "deleted")
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,8 @@ class FileLoad:
 
     Of a file that loads, `records` = `loaded` + `quarantined`; `bad` are those that this reading found, of which some
     may be loaded in a mended form, and `undecided` those in quarantine that nobody has discarded. `kept` counts
-    earlier rows that stay in place, `evidence` is what the quarantine folder holds of it.
+    earlier rows that stay in place, `evidence` is what the quarantine folder holds of it. `is_known`: an earlier run
+    has said the same of the same file.
     """
 
     source: str
@@ -39,11 +49,12 @@ class FileLoad:
     bad_counts: tuple[BadCount, ...] = ()
     examples: tuple[BadRecord, ...] = ()
     evidence: Path | None = None
+    is_known: bool = False
 
     @property
     def is_whole(self) -> bool:
         """Tell whether the file is there and every record of it is loaded, or discarded on purpose."""
-        return not self.undecided and self.status not in (MISSING, REFUSED) and not self.has_no_records
+        return not self.undecided and self.status not in (MISSING, REFUSED, HELD) and not self.has_no_records
 
     @property
     def has_no_records(self) -> bool:
@@ -74,14 +85,20 @@ class FileLoad:
             message = f"{self.bad:,} of {self.records:,} records are bad{first}: {reasons}{besides}"
             return Finding(message, self.file, next_step)
         stays = f"its {self.kept:,} loaded rows stay" if self.kept else f"raw.{self.table} gets no rows from it"
-        return Finding(f"{self.status}: {self.reason}; {stays}", self.file, self.hint)
+        status = "held back" if self.status == HELD else self.status
+        return Finding(f"{status}: {self.reason}; {stays}", self.file, self.hint)
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a load did, file by file."""
+    """What a load did, file by file, and which keys it changed, by source.
+
+    `contract_changes` says of which sources all was read again since their contract has changed, and how.
+    """
 
     files: tuple[FileLoad, ...]
+    changes: tuple[SourceChange, ...] = ()
+    contract_changes: tuple[str, ...] = ()
 
     @property
     def rows_loaded(self) -> int:
@@ -97,15 +114,20 @@ class LoadReport:
     def summary(self) -> str:
         """How the records of the files read are accounted for, and how many files met which fate."""
         fates = Counter(file.status for file in self.files)
-        words = [f"{fates[fate]} {fate}" for fate in (LOADED, UNCHANGED, MISSING, REFUSED, REMOVED) if fates[fate]]
+        words = [
+            f"{fates[fate]} {fate}" for fate in (LOADED, UNCHANGED, MISSING, REFUSED, HELD, REMOVED) if fates[fate]
+        ]
         read = sum(file.records for file in self.files if file.status == LOADED)
         account = f"{read:,} records = {self.rows_loaded:,} loaded + {self.records_quarantined:,} quarantined; "
-        return f"{account if read else ''}files: {', '.join(words)}"
+        contracts = f"; contract changed: {', '.join(self.contract_changes)}" if self.contract_changes else ""
+        return f"{account if read else ''}files: {', '.join(words)}{self._keys}{contracts}"
 
     @property
-    def changed(self) -> bool:
-        """Tell whether any table of `raw` has other rows than before."""
-        return any(file.status in (LOADED, REMOVED) for file in self.files)
+    def _keys(self) -> str:
+        """How many keys differ, where files were loaded as a difference."""
+        counts = {what: sum(getattr(change, what) for change in self.changes) for what in _CHANGES}
+        words = [f"{count:,} {what}" for what, count in counts.items() if count]
+        return f"; keys: {', '.join(words)}" if words else ""
 
     @property
     def faulty(self) -> tuple[FileLoad, ...]:

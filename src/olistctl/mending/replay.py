@@ -13,9 +13,10 @@ from olistctl.config import Settings
 from olistctl.errors import DataError
 from olistctl.ledger import Fault, LoadAudit, LoadedFile, Mend, Quarantined
 from olistctl.loading.accounting import check_accounts
+from olistctl.loading.difference import add_rows, incoming_rows, take_out_rows
 from olistctl.mending.exported import SURPLUS, Row, fields_of, read_rows
 from olistctl.mending.quarantine import chosen
-from olistctl.reading import Inspection, Reading, load_mends, table_of
+from olistctl.reading import Inspection, Reading, load_mends
 from olistctl.results import counted
 from olistctl.sources import Contract, Source, load_contract
 from olistctl.writing import Outcome, Work, write_warehouse
@@ -86,7 +87,8 @@ def reopen(settings: Settings, quarantine_ids: Sequence[int]) -> tuple[Quarantin
             for (source, file), own in _by_file(records):
                 mended = [record for record in own if record.status == ledger.REPLAYED and record.is_present]
                 if mended:
-                    _take_out(_reading(connection, contract.source(source), file, work), mended)
+                    reading = _reading(connection, contract.source(source), file, work)
+                    take_out_rows(reading, [record.line for record in mended])
             ledger.set_status(connection, quarantine_ids, ledger.OPEN, None, work.started_at)
             for (source, file), own in _by_file(records):
                 _settle_account(connection, contract.source(source), file, len(own), 0, work)
@@ -134,7 +136,10 @@ def _replay_file(
         else:
             fields = _mended(row.fields, fields_of(record, source)[0])
             mends.append(Mend(record.quarantine_id, record.line, fields))
-    wrong |= load_mends(_reading(connection, source, file, work), mends)
+    reading = _reading(connection, source, file, work)
+    with incoming_rows(reading) as incoming:
+        wrong |= load_mends(incoming, mends)
+        add_rows(reading)
     loaded = [mend for mend in mends if mend.quarantine_id not in wrong]
     ledger.note_mended(connection, loaded, work.started_at)
     _settle_account(connection, source, file, len(records), len(loaded), work)
@@ -177,15 +182,6 @@ def _fault_of(record: Quarantined, row: Row) -> Fault | None:
     if any(_REPLACEMENT in text for text in row.fields) and not _is_utf8(record.raw):
         return Fault(None, "invalid_encoding", "a character that could not be read is still there")
     return None
-
-
-def _take_out(reading: Reading, records: list[Quarantined]) -> None:
-    """Take out the rows that are loaded in the place of records."""
-    reading.execute(
-        f"delete from {table_of(reading.source)} where _source_file = $file "
-        "and _source_line in (select unnest($lines::bigint[]))",
-        {"file": reading.file, "lines": [record.line for record in records]},
-    )
 
 
 def _settle_account(

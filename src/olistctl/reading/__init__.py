@@ -1,20 +1,33 @@
 """How a CSV becomes typed rows: one mechanism for `validate` and `load`."""
 
-from olistctl.reading.inspection import Inspection, inspect_file
+from olistctl.reading.guards import SQL_TYPES
+from olistctl.reading.inspection import Inspection, inspect_file, link_outside
 from olistctl.reading.mending import load_mends
 from olistctl.reading.outcome import BadCount, BadRecord, ParsedFile, UnreadableFile
 from olistctl.reading.parsing import parse_into
-from olistctl.reading.raw_table import Reading, create_raw_table, table_of
+from olistctl.reading.raw_table import (
+    INCOMING,
+    Reading,
+    columns_in_raw,
+    create_incoming_table,
+    create_raw_table,
+    table_of,
+)
 
 __all__ = [
+    "INCOMING",
+    "SQL_TYPES",
     "BadCount",
     "BadRecord",
     "Inspection",
     "ParsedFile",
     "Reading",
     "UnreadableFile",
+    "columns_in_raw",
+    "create_incoming_table",
     "create_raw_table",
     "inspect_file",
+    "link_outside",
     "load_mends",
     "parse_into",
     "table_of",

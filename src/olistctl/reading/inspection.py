@@ -14,7 +14,7 @@ from pathlib import Path
 
 from olistctl.reading.records import MAX_RECORD_BYTES, UTF8_BOM, RecordScan, Suspicion, scan_records
 from olistctl.results import utc_time
-from olistctl.sources import Source, SourceFile
+from olistctl.sources import Identity, Source, SourceFile, identity_of
 
 # First bytes of what is often found under a .csv name and is none.
 _OTHER_FORMATS = (
@@ -59,7 +59,12 @@ class Inspection:
     refusal_type: str | None = None
     hint: str | None = None
     _scan: RecordScan | None = None
-    _identity: tuple[int, ...] = ()
+    _identity: Identity = ()
+
+    @property
+    def identity(self) -> Identity:
+        """What tells the file, with the content of which the hash was taken, from any other."""
+        return self._identity
 
     @property
     def scan(self) -> RecordScan:
@@ -74,7 +79,7 @@ class Inspection:
     def is_still_the_same(self) -> bool:
         """Tell whether it is still the file, with the content, of which the hash was taken."""
         try:
-            return _identity_of(self.path.stat()) == self._identity
+            return identity_of(self.path.stat()) == self._identity
         except OSError:
             return False
 
@@ -91,7 +96,7 @@ def inspect_file(file: SourceFile, on_bytes: Callable[[int], None] | None = None
         if not stat.S_ISREG(status.st_mode):  # opening a FIFO would block for ever
             kind = _kind_of(status.st_mode)
             return _refused(base, "not_a_file", f"it is {kind}, not a regular file", kind=kind)
-        if outside := _link_outside(file.path):
+        if outside := link_outside(file.path):
             message = f"it is a link to {outside}, outside the source folder"
             return _refused(base, "link_outside", message, kind="a link", hint="copy the file here")
         return _inspect_regular(file, status, base, on_bytes)
@@ -109,7 +114,7 @@ def _inspect_regular(
         modified_at=utc_time(status.st_mtime),
         sha256=sha256,
         has_bom=head.startswith(UTF8_BOM),
-        _identity=_identity_of(status),
+        _identity=identity_of(status),
     )
     if not head.strip():
         return _refused(known, "empty", "it is empty", hint="deliver it again; a table without rows still has a header")
@@ -142,11 +147,6 @@ def _look_at_bytes(path: Path, on_bytes: Callable[[int], None] | None) -> tuple[
             block = stream.read(_BLOCK)
     suspicion = Suspicion(nul, carriage_return, blank_beside_quote, repeated_header)
     return head[:4096], digest.hexdigest(), suspicion
-
-
-def _identity_of(status: os.stat_result) -> tuple[int, ...]:
-    """Return what no other file, and no other content of this one, has."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode
 
 
 def _judge(known: Inspection, source: Source, scan: RecordScan) -> Inspection:
@@ -189,7 +189,7 @@ def _judge(known: Inspection, source: Source, scan: RecordScan) -> Inspection:
     return result
 
 
-def _link_outside(path: Path) -> Path | None:
+def link_outside(path: Path) -> Path | None:
     """Return where a link leads that leaves its folder: the source folder alone says what is delivered."""
     if not path.is_symlink():
         return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 from olistctl.reading.csv_reader import READ_CSV, csv_parameters, drop_rejects, has_rejects
 from olistctl.reading.faults import clear_bad_records, parse_with_reasons
 from olistctl.reading.outcome import ParsedFile, UnreadableFile, refused
-from olistctl.reading.raw_table import Reading, table_of
+from olistctl.reading.raw_table import Reading
 from olistctl.reading.records import stray_quotes
 from olistctl.warehouse import machine_fault, quote
 
@@ -73,7 +73,7 @@ def _has_stray_quotes(reading: Reading) -> bool:
         return False
     quoted = " or ".join(f"contains({name}, '\"')" for name in texts)
     lines = reading.execute(
-        f"select _source_line from {table_of(reading.source)} where _source_file = $file and ({quoted})",
+        f"select _source_line from {reading.table} where _source_file = $file and ({quoted})",
         {"file": reading.file},
     )
     if not lines:

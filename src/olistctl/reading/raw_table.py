@@ -16,6 +16,8 @@ from olistctl.warehouse import quote
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+# The temporary table of rows that are still to be compared with those in `raw`.
+INCOMING = "incoming"
 METADATA_COLUMNS = {
     "_source_file": "VARCHAR",
     "_source_line": "BIGINT",
@@ -33,6 +35,12 @@ class Reading:
     inspection: Inspection
     run_id: str
     loaded_at: datetime
+    into: str | None = None  # in place of the source's table in `raw`
+
+    @property
+    def table(self) -> str:
+        """The quoted name of the table that rows go to."""
+        return self.into or table_of(self.source)
 
     @property
     def file(self) -> str:
@@ -57,7 +65,7 @@ class Reading:
             if self.inspection.scan.line_shifts:
                 line, join = "_record + 1 + coalesce(_shift, 0)", "asof left join line_shifts on _record >= _first"
         self.execute(
-            f"insert into {table_of(self.source)} select {values}, $file, {line}, $loaded_at, $run_id "
+            f"insert into {self.table} select {values}, $file, {line}, $loaded_at, $run_id "
             f"from (select * from {records} where {good}) {join}",
             {"file": self.file, "loaded_at": self.loaded_at, "run_id": self.run_id} | (parameters or {}),
         )
@@ -86,22 +94,38 @@ class Reading:
 
     def count_loaded(self) -> int:
         """Return how many rows of the file are in the table."""
-        ((count,),) = self.execute(
-            f"select count(*) from {table_of(self.source)} where _source_file = $file", {"file": self.file}
-        )
+        ((count,),) = self.execute(f"select count(*) from {self.table} where _source_file = $file", {"file": self.file})
         return int(count)
 
     def delete_loaded(self) -> None:
         """Take the rows of the file out of the table."""
-        self.execute(f"delete from {table_of(self.source)} where _source_file = $file", {"file": self.file})
+        self.execute(f"delete from {self.table} where _source_file = $file", {"file": self.file})
 
 
 def create_raw_table(connection: DuckDBPyConnection, source: Source) -> None:
     """Create the empty table of a source, in place of one that is there."""
-    columns = {column.name: SQL_TYPES[column.type] for column in source.columns} | METADATA_COLUMNS
-    body = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns.items())
     connection.execute("create schema if not exists raw")
-    connection.execute(f"create or replace table {table_of(source)} ({body})")
+    connection.execute(f"create or replace table {table_of(source)} ({_columns(source)})")
+
+
+def create_incoming_table(connection: DuckDBPyConnection, source: Source) -> None:
+    """Create the empty temporary table `incoming` for rows of a source, in place of one that is there."""
+    connection.execute(f"create or replace temp table {INCOMING} ({_columns(source)})")
+
+
+def _columns(source: Source) -> str:
+    columns = {column.name: SQL_TYPES[column.type] for column in source.columns} | METADATA_COLUMNS
+    return ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns.items())
+
+
+def columns_in_raw(connection: DuckDBPyConnection, source: Source) -> dict[str, str]:
+    """Return the columns that the table of a source has now, with their SQL types; none where it is not there."""
+    rows = connection.execute(
+        "select column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() and schema_name = 'raw' and table_name = ? order by column_index",
+        [source.table],
+    ).fetchall()
+    return {name: kind for name, kind in rows if name not in METADATA_COLUMNS}
 
 
 def table_of(source: Source) -> str:

@@ -2,15 +2,19 @@
 
 from olistctl.sources.contract import Column, Contract, ForeignKey, Rule, Source, load_contract
 from olistctl.sources.discovery import SourceFile, find_files, sha256_of
+from olistctl.sources.fingerprints import Fingerprints, Identity, identity_of
 
 __all__ = [
     "Column",
     "Contract",
+    "Fingerprints",
     "ForeignKey",
+    "Identity",
     "Rule",
     "Source",
     "SourceFile",
     "find_files",
+    "identity_of",
     "load_contract",
     "sha256_of",
 ]

@@ -60,6 +60,8 @@ class Source:
     rules: tuple[Rule, ...]
     may_end_open: bool = False  # the last record needs no line end
     max_bad_share: float | None = None  # in place of the setting `load.max_bad_share`
+    max_shrink_share: float | None = None  # in place of the setting `load.max_shrink_share`
+    changes_by: tuple[str, ...] = ()  # without a key: what names the rows that a change touches
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -70,6 +72,11 @@ class Source:
     def fingerprint(self) -> str:
         """SHA-256 of what decides which table the rows of a file fit: the columns with their types."""
         return hashlib.sha256(repr(self.columns).encode()).hexdigest()
+
+    @property
+    def identifying(self) -> tuple[str, ...]:
+        """The columns by which a change is noted: the key, or what stands for it, or the whole row."""
+        return self.key or self.changes_by or self.column_names
 
     def owns(self, file_name: str) -> bool:
         """Tell whether a file of this name feeds the source."""
@@ -127,8 +134,8 @@ def load_contract(file: Path) -> Contract:
 
 def _source(name: str, node: Node) -> Source:
     known = [
-        "description", "table", "file", "pattern", "last_line_end", "max_bad_share", "columns", "key", "foreign_keys",
-        "rules",
+        "description", "table", "file", "pattern", "last_line_end", "max_bad_share", "max_shrink_share",
+        "columns", "key", "changes_by", "foreign_keys", "rules",
     ]  # fmt: skip
     _identifier(name, node)
     part = node.mapping(known=known, required=["table", "file", "columns"])
@@ -152,7 +159,11 @@ def _source(name: str, node: Node) -> Source:
         rules=tuple(_rule(item) for item in _items(part.get("rules"))),
         may_end_open="last_line_end" in part and part["last_line_end"].one_of(LINE_ENDS) == "optional",
         max_bad_share=part["max_bad_share"].number(0, 1) if "max_bad_share" in part else None,
+        max_shrink_share=part["max_shrink_share"].number(0, 1) if "max_shrink_share" in part else None,
+        changes_by=_names(part.get("changes_by"), names),
     )
+    if source.key and source.changes_by:
+        raise part["changes_by"].error("a source with a key needs no `changes_by`")
     _check_files(source, part)
     return source
 

@@ -2,5 +2,17 @@
 
 from olistctl.transform.dbt import DbtReport, NodeResult, run_dbt
 from olistctl.transform.jobs import BUILD, SNAPSHOT, TEST, DbtJob
+from olistctl.transform.project import affected_models, project_sha256, selectors
 
-__all__ = ["BUILD", "SNAPSHOT", "TEST", "DbtJob", "DbtReport", "NodeResult", "run_dbt"]
+__all__ = [
+    "BUILD",
+    "SNAPSHOT",
+    "TEST",
+    "DbtJob",
+    "DbtReport",
+    "NodeResult",
+    "affected_models",
+    "project_sha256",
+    "run_dbt",
+    "selectors",
+]

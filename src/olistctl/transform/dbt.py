@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import _thread
-import os
 import re
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, repeat
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from olistctl.errors import ConfigError, ExitCode, Interrupted, TransformError
+from olistctl.errors import ConfigError, TransformError
 from olistctl.results import NoProgress, Progress
-from olistctl.transform.jobs import DbtJob, arguments_of
+from olistctl.transform.invoking import invoke
+from olistctl.transform.jobs import DbtJob, arguments_of, shared_arguments
+from olistctl.transform.parsing import ParseFailed, parsed_manifest, warehouse_named
 from olistctl.warehouse import machine_fault
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-# The variable by which the project's profiles.yml learns where the warehouse is.
-WAREHOUSE_VARIABLE = "OLISTCTL_WAREHOUSE"
 
 
 @dataclass(frozen=True)
@@ -64,11 +56,13 @@ def run_dbt(
     target: str,
     threads: int,
     select: tuple[str, ...] = (),
+    full_refresh: bool = False,
     progress: Progress | None = None,
 ) -> DbtReport:
     """Run a dbt job against a warehouse file that nobody else has open.
 
-    Failing nodes are data in the report.
+    `select` chooses nodes in dbt's own words, else all; `full_refresh` builds incremental models anew. Failing nodes
+    are data in the report.
 
     Raises:
         ConfigError: there is no dbt project.
@@ -80,11 +74,15 @@ def run_dbt(
             "there is no dbt project", where=str(project), hint="set `dbt_project` in config/olistctl.yml"
         )
     progress = progress or NoProgress()
-    arguments = arguments_of(job, project=project, artifacts=artifacts, target=target, threads=threads, select=select)
+    shared = shared_arguments(project=project, artifacts=artifacts, target=target, threads=threads)
+    arguments = arguments_of(job, select=select, full_refresh=full_refresh)
     progress.start(job.label)
     try:
-        with _environment(WAREHOUSE_VARIABLE, str(warehouse)):
-            outcome = _invoke(arguments, _follow(job, progress))
+        with warehouse_named(warehouse):
+            manifest = parsed_manifest(project, artifacts, shared)
+            outcome = invoke([*arguments, *shared], _follow(job, progress), manifest)
+    except ParseFailed as failed:
+        raise _explain(failed.reason, project, warehouse) from None
     finally:
         progress.finish()
     if outcome.exception is not None or not hasattr(outcome.result, "results"):
@@ -124,73 +122,6 @@ def _line_of(file: Path, statement: str) -> int | None:
     text = file.read_text(encoding="utf-8").splitlines()
     lines = [number for number, line in enumerate(text, 1) if statement in line]
     return lines[0] if len(lines) == 1 else None
-
-
-def _invoke(arguments: list[str], callback: Callable[[Any], None]) -> Any:
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
-    with _noting_signals() as noted:
-        try:
-            outcome = dbtRunner(callbacks=[callback]).invoke(arguments)
-        except KeyboardInterrupt:
-            outcome = None
-        finally:
-            # Otherwise the adapter keeps the file locked until the process ends.
-            DuckDBConnectionManager.close_all_connections()
-    if noted or outcome is None:
-        raise _stopped(noted[0] if noted else signal.SIGINT)
-    return outcome
-
-
-@contextmanager
-def _noting_signals() -> Iterator[list[int]]:
-    """Note Ctrl-C and SIGTERM and interrupt; dbt may swallow the interruption or make a failure of it."""
-    noted: list[int] = []
-    ended = threading.Event()
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        if not noted:
-            threading.Thread(target=_insist, args=(signum, ended), daemon=True).start()
-        noted.append(signum)
-        if not ended.is_set():
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield noted
-    finally:
-        ended.set()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _insist(signum: int, ended: threading.Event) -> None:
-    """Cancel dbt's statements, and interrupt it, until it ends.
-
-    dbt cancels once, and waits for a statement that began a moment later; an interruption that comes up in a
-    destructor is lost.
-    """
-    from dbt.adapters.factory import FACTORY
-
-    for seconds in chain((0.2, 0.2), repeat(0.5)):
-        if ended.wait(seconds):
-            return
-        for adapter in list(FACTORY.adapters.values()):
-            with suppress(Exception):  # a connection that closes just now
-                adapter.connections.cancel_open()
-        if seconds == 0.5:
-            _thread.interrupt_main(signal.Signals(signum))
-
-
-def _stopped(signum: int) -> Interrupted:
-    stopped = Interrupted("stopped while dbt was running", hint="nothing was published")
-    if signum == signal.SIGTERM:
-        stopped.exit_code = ExitCode.TERMINATED
-    return stopped
 
 
 def _follow(job: DbtJob, progress: Progress) -> Callable[[Any], None]:
@@ -256,16 +187,3 @@ def _explain(exception: BaseException | None, project: Path, warehouse: Path) ->
         return fault
     text = _clean(str(exception)) if exception else "dbt gave no result"
     return TransformError(f"dbt could not run: {text}", where=str(project), hint="nothing was published")
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before

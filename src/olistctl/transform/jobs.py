@@ -27,13 +27,18 @@ SNAPSHOT = DbtJob("Taking snapshots", ("snapshot",))
 TEST = DbtJob("Testing", ("test", "--exclude-resource-type", "unit_test"))
 
 
-def arguments_of(
-    job: DbtJob, *, project: Path, artifacts: Path, target: str, threads: int, select: Sequence[str] = ()
-) -> list[str]:
-    """Return the arguments of a dbt call that prints nothing and keeps its artifacts in `artifacts`."""
+def arguments_of(job: DbtJob, *, select: Sequence[str] = (), full_refresh: bool = False) -> list[str]:
+    """Return the arguments of a dbt call that are its own."""
     return [
         *job.arguments,
         *(["--select", *select] if select else []),
+        *(["--full-refresh"] if full_refresh else []),
+    ]
+
+
+def shared_arguments(*, project: Path, artifacts: Path, target: str, threads: int) -> list[str]:
+    """Return the arguments of all dbt calls: they print nothing and keep their artifacts in `artifacts`."""
+    return [
         "--project-dir", str(project),
         "--profiles-dir", str(project),
         "--target", target,

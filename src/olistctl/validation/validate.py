@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olistctl import ledger
-from olistctl.loading import FileLoad, load_files
+from olistctl.loading import FileLoad, Limits, load_files
 from olistctl.reading import Inspection
 from olistctl.results import NoProgress, Progress
 from olistctl.sources import Contract, find_files
@@ -62,14 +62,15 @@ def validate(
     contract: Contract,
     source_dir: Path,
     *,
-    max_bad_share: float,
+    limits: Limits,
     warehouse: Path | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> ValidationReport:
     """Read every file whole and check it against the contract; nothing is written to a warehouse.
 
-    What `warehouse` knows to be decided of bad records holds here too, as it will when the files are loaded.
+    What `warehouse` knows (decisions about bad records, how many records the files had) holds here too, as it will when
+    the files are loaded.
 
     Raises:
         ConfigError: the folder cannot be read, or a rule is no SQL condition.
@@ -80,15 +81,16 @@ def validate(
         tempfile.TemporaryDirectory(prefix="olistctl-") as folder,
         connect_scratch(Path(folder), threads=threads) as connection,
     ):
-        _know_decisions(connection, warehouse)
+        records_before = _know_decisions(connection, warehouse)
         report = load_files(
             connection,
             contract,
             inspections,
             run_id="validate",
             at=datetime(1970, 1, 1),
-            max_bad_share=max_bad_share,
+            limits=limits,
             fresh=True,
+            records_before=records_before,
             progress=progress,
         )
         present = {file.source for file in report.files if file.status == "loaded"}
@@ -108,15 +110,19 @@ def validate(
     return ValidationReport(source_dir, files, nulls, checks)
 
 
-def _know_decisions(connection: DuckDBPyConnection, warehouse: Path | None) -> None:
+def _know_decisions(connection: DuckDBPyConnection, warehouse: Path | None) -> dict[tuple[str, str], int]:
+    """Take over what was decided of bad records; return how many records each file had when it was loaded."""
     import duckdb
 
     ledger.create(connection)
+    before: dict[tuple[str, str], int] = {}
     if warehouse is None or not warehouse.is_file():
-        return
+        return before
     with suppress(duckdb.Error):  # a warehouse that cannot be read has decided nothing: a delivery can be judged alone
         path = str(warehouse).replace("'", "''")
         connection.execute(f"attach '{path}' as live (read_only)")
-        ledger.carry_over(connection, ["quarantine"])
-        ledger.close_all(connection)  # which of the records are there is what the files say
+        ledger.carry_over(connection, ["quarantine", "source_files"])
+        before = {(file.source, file.file_name): file.records for file in ledger.loaded_files(connection)}
+        ledger.forget_all_loaded(connection)  # which of the records are there is what the files say
         connection.execute("detach live")
+    return before

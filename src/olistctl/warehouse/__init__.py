@@ -3,7 +3,7 @@
 from olistctl.warehouse.connection import connect, connect_scratch, quote, read_only
 from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
 from olistctl.warehouse.lock import holder_is_alive, writer_lock
-from olistctl.warehouse.stage import Published, Stage, open_stage
+from olistctl.warehouse.stage import Published, Stage, open_stage, stage_folder
 from olistctl.warehouse.versions import Version, list_versions, versions_folder
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "open_stage",
     "quote",
     "read_only",
+    "stage_folder",
     "versions_folder",
     "writer_lock",
 ]

@@ -254,6 +254,11 @@ class Stage:
         flush(folder)
 
 
+def stage_folder(settings: Settings) -> Path:
+    """Return the folder of the stage file, which is there only while a command writes, or after a kill."""
+    return settings.state_dir / "stage"
+
+
 @contextmanager
 def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = False) -> Iterator[Stage]:
     """Lock the warehouse and give an empty stage.
@@ -266,7 +271,7 @@ def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = Fals
         DamagedWarehouse: DuckDB cannot read the live file.
         EnvironmentFault: the folder cannot be written.
     """
-    folder = settings.state_dir / "stage"
+    folder = stage_folder(settings)
     with writer_lock(settings.state_dir, command, settings.lock_wait_seconds):
         try:
             _clean_up(settings, folder)

@@ -1,9 +1,13 @@
+{{ config(meta={'affected_orders': 'int_affected_order_items'}) }}
+
 with order_items as (
     select * from {{ ref('stg_order_items') }}
+    {{ where_affected(ref('int_affected_order_items'), is_incremental()) }}
 ),
 
 orders as (
     select * from {{ ref('fact_orders') }}
+    {{ where_affected(ref('int_affected_order_items'), is_incremental()) }}
 ),
 
 products as (

@@ -1,0 +1,92 @@
+"""`etl.changed_keys` and `etl.builds`: what changed in `raw`, and how much of it the models know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from olistctl.ledger.rows import insert
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+INSERTED, CHANGED, DELETED, REBUILT = "inserted", "changed", "deleted", "rebuilt"
+
+
+@dataclass(frozen=True)
+class SourceChange:
+    """How many keys of a source were inserted, changed and deleted; `rebuilt`: all of them may have changed."""
+
+    source: str
+    inserted: int
+    changed: int
+    deleted: int
+    rebuilt: bool
+
+    @property
+    def keys(self) -> int:
+        """The number of keys that are known to differ."""
+        return self.inserted + self.changed + self.deleted
+
+
+def note_changes(connection: DuckDBPyConnection, run_id: str, source: str) -> None:
+    """Add the changed keys of the temporary table `touched_keys` (key, change)."""
+    connection.execute(
+        "insert into etl.changed_keys select ?, ?, change, key, false from touched_keys",
+        [run_id, source],
+    )
+
+
+def note_rebuilt(connection: DuckDBPyConnection, run_id: str, source: str) -> None:
+    """Note that the table of a source was made anew, in place of its single keys."""
+    connection.execute("delete from etl.changed_keys where source = ?", [source])
+    insert(connection, "changed_keys", [(run_id, source, REBUILT, None, False)])
+
+
+def forget_built_changes(connection: DuckDBPyConnection) -> None:
+    """Forget the changes that the models know of: those of the next load take their place."""
+    connection.execute("delete from etl.changed_keys where is_built")
+
+
+def source_changes(
+    connection: DuckDBPyConnection, *, run_id: str | None = None, is_built: bool | None = None
+) -> tuple[SourceChange, ...]:
+    """Return the changes by source; what is None does not choose."""
+    rows = connection.execute(
+        """
+        select
+            source,
+            count(*) filter (change = 'inserted'),
+            count(*) filter (change = 'changed'),
+            count(*) filter (change = 'deleted'),
+            bool_or(change = 'rebuilt')
+        from etl.changed_keys
+        where ($run_id is null or run_id = $run_id) and ($is_built is null or is_built = $is_built)
+        group by source order by source
+        """,
+        {"run_id": run_id, "is_built": is_built},
+    ).fetchall()
+    return tuple(SourceChange(*row) for row in rows)
+
+
+def note_built(connection: DuckDBPyConnection, run_id: str, project_sha256: str, at: datetime) -> None:
+    """Note that the models are built from all that is in `raw`, by which state of the dbt project."""
+    connection.execute("update etl.changed_keys set is_built = true where not is_built")
+    connection.execute("delete from etl.builds")
+    insert(connection, "builds", [(run_id, project_sha256, at)])
+
+
+def built_project(connection: DuckDBPyConnection) -> str | None:
+    """Return the SHA-256 of the dbt project that the models were last built with."""
+    row = connection.execute("select project_sha256 from etl.builds").fetchone()
+    return row[0] if row else None
+
+
+def is_built_clean(connection: DuckDBPyConnection) -> bool:
+    """Tell whether the models were last built by a run that also tested them and found nothing to warn of."""
+    row = connection.execute(
+        "select count(*) from etl.builds join etl.pipeline_runs using (run_id) "
+        "where command = 'run' and status = 'success'"
+    ).fetchone()
+    return row == (1,)

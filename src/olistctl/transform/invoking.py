@@ -1,0 +1,86 @@
+"""One call of dbt in this process: its signals, and the file that it must let go of."""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
+from types import FrameType
+from typing import Any
+
+from olistctl.errors import ExitCode, Interrupted
+
+
+def invoke(arguments: Sequence[str], callback: Callable[[Any], None] | None = None, manifest: Any = None) -> Any:
+    """Call dbt in this process; with a manifest, which it will change, it parses nothing.
+
+    Raises:
+        Interrupted: the user asked to stop.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    with _noting_signals() as noted:
+        try:
+            outcome = dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke([*arguments])
+        except KeyboardInterrupt:
+            outcome = None
+        finally:
+            # Otherwise the adapter keeps the file locked until the process ends.
+            DuckDBConnectionManager.close_all_connections()
+    if noted or outcome is None:
+        raise _stopped(noted[0] if noted else signal.SIGINT)
+    return outcome
+
+
+@contextmanager
+def _noting_signals() -> Iterator[list[int]]:
+    """Note Ctrl-C and SIGTERM and interrupt; dbt may swallow the interruption or make a failure of it."""
+    noted: list[int] = []
+    ended = threading.Event()
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        if not noted:
+            threading.Thread(target=_insist, args=(signum, ended), daemon=True).start()
+        noted.append(signum)
+        if not ended.is_set():
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield noted
+    finally:
+        ended.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _insist(signum: int, ended: threading.Event) -> None:
+    """Cancel dbt's statements, and interrupt it, until it ends.
+
+    dbt cancels once, and waits for a statement that began a moment later; an interruption that comes up in a
+    destructor is lost.
+    """
+    from dbt.adapters.factory import FACTORY
+
+    for seconds in chain((0.2, 0.2), repeat(0.5)):
+        if ended.wait(seconds):
+            return
+        for adapter in list(FACTORY.adapters.values()):
+            with suppress(Exception):  # a connection that closes just now
+                adapter.connections.cancel_open()
+        if seconds == 0.5:
+            _thread.interrupt_main(signal.Signals(signum))
+
+
+def _stopped(signum: int) -> Interrupted:
+    stopped = Interrupted("stopped while dbt was running", hint="nothing was published")
+    if signum == signal.SIGTERM:
+        stopped.exit_code = ExitCode.TERMINATED
+    return stopped

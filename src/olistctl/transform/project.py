@@ -1,0 +1,86 @@
+"""The dbt project as files: whether it has changed, and what in it lies downstream of a table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from olistctl.drafts import written
+
+# What dbt writes beside the project, and what no model is made of.
+_NOT_THE_PROJECT = frozenset({"target", "logs", ".git", "__pycache__", ".user.yml", ".DS_Store"})
+_MARK = "project.sha256"
+
+
+def project_sha256(project: Path) -> str:
+    """Return the SHA-256 of all files of a dbt project, their names included; the same files give the same hash.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(_files(project)):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(project).as_posix()}\0{content}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def selectors(tables: Iterable[str]) -> tuple[str, ...]:
+    """Return what chooses, on dbt's command line, all that lies downstream of tables of `raw`."""
+    return tuple(f"source:raw.{table}+" for table in tables)
+
+
+def affected_models(project: Path, artifacts: Path, tables: Collection[str] | None) -> tuple[str, ...] | None:
+    """Return the models and snapshots downstream of tables of `raw` (None: all), in the order of the graph.
+
+    They are read from the manifest that dbt has left in `artifacts`; None where it is not of the project as it is.
+    """
+    target = artifacts / "target"
+    try:
+        if (artifacts / _MARK).read_text(encoding="utf-8") != project_sha256(project):
+            return None
+        manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+        return tuple(_downstream(manifest["nodes"], _roots(manifest["sources"], tables)))
+    except (OSError, ValueError, KeyError, TypeError):  # cut short by a kill, or of another dbt
+        return None
+
+
+def mark_manifest(project_hash: str, artifacts: Path) -> None:
+    """Note of which state of the project the manifest in `artifacts` is."""
+    with written(artifacts / _MARK) as draft:
+        draft.write_text(project_hash, encoding="utf-8")
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    for entry in folder.iterdir():
+        if entry.name in _NOT_THE_PROJECT:
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        elif entry.is_file():
+            yield entry
+
+
+def _roots(sources: Mapping[str, Any], tables: Collection[str] | None) -> set[str] | None:
+    if tables is None:
+        return None
+    return {key for key, source in sources.items() if source["source_name"] == "raw" and source["identifier"] in tables}
+
+
+def _downstream(nodes: Mapping[str, Any], roots: set[str] | None) -> Sequence[str]:
+    """Return the names of the built nodes that depend on one of `roots`, directly or not."""
+    built = {key: node for key, node in nodes.items() if node["resource_type"] in ("model", "snapshot", "seed")}
+    graph = {key: node["depends_on"].get("nodes", []) for key, node in built.items()}
+    touched = set(roots or ())
+    names = []
+    for key in TopologicalSorter(graph).static_order():
+        if key not in built or (roots is not None and not touched & set(graph[key])):
+            continue
+        touched.add(key)
+        if built[key]["config"]["materialized"] != "ephemeral":
+            names.append(built[key]["name"])
+    return names

@@ -1,0 +1,223 @@
+"""A run does what has changed, says what it would do, and does nothing when nothing has."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Project
+
+SELLERS = "olist_sellers_dataset.csv"
+ORDERS = "olist_orders_dataset.csv"
+LATER = "olist_orders_dataset_2018-11-01.csv"
+
+
+def published(project: Project) -> tuple[int, int]:
+    status = project.warehouse.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def edit(file: Path, old: bytes, new: bytes) -> None:
+    text = file.read_bytes()
+    assert old in text
+    file.write_bytes(text.replace(old, new, 1))
+
+
+def move_a_seller(project: Project, town: str) -> str:
+    """Let the first seller move; return its id."""
+    file = project.source_dir / SELLERS
+    header, first, *rest = file.read_bytes().splitlines(keepends=True)
+    seller, zip_prefix, _, state = first.rstrip(b"\n").split(b",")
+    file.write_bytes(header + b",".join([seller, zip_prefix, town.encode(), state]) + b"\n" + b"".join(rest))
+    return seller.decode().strip('"')
+
+
+def deliver_orders(project: Project, number: int = 2, status: bytes = b"canceled") -> list[str]:
+    """Deliver later versions of the first orders; return their ids."""
+    header, *orders = (project.source_dir / ORDERS).read_bytes().splitlines(keepends=True)
+    chosen = [order for order in orders if b",delivered," in order][:number]
+    (project.source_dir / LATER).write_bytes(
+        header + b"".join(order.replace(b",delivered,", b"," + status + b",") for order in chosen)
+    )
+    return [order.split(b",")[0].decode().strip('"') for order in chosen]
+
+
+# --- nothing has changed ---
+
+
+def test_a_run_with_nothing_to_do_says_so_and_leaves_the_warehouse_as_it_is(project: Project) -> None:
+    before = published(project)
+    runs = project.value("select count(*) from etl.pipeline_runs")
+    done = project.ok("run")
+    assert "Nothing has changed" in done.stdout
+    report = project.json("run")
+    assert (report["status"], report["run_id"], report["stages"], report["findings"]) == ("unchanged", None, [], [])
+    for command in ("load", "transform"):
+        assert project.json(command)["status"] == "unchanged"
+    assert published(project) == before
+    assert project.value("select count(*) from etl.pipeline_runs") == runs
+
+
+def test_a_run_with_nothing_to_do_imports_no_dbt(project: Project) -> None:
+    done = project.ok("run", PYTHONPROFILEIMPORTTIME="1")
+    imported = {line.rsplit("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
+    assert "duckdb" in imported
+    assert "dbt" not in imported
+
+
+def test_a_touch_is_no_change_and_the_file_is_read_once(project: Project) -> None:
+    before = published(project)
+    file = project.source_dir / ORDERS
+    os.utime(file, (1, 1))
+    assert project.json("run")["status"] == "unchanged"
+    cache = project.warehouse.parent / ".olist_dw" / "fingerprints.json"
+    deadline = time.monotonic() + 10  # what was written a moment ago is not trusted yet: its ctime is now
+    while not cache.exists() or str(file.stat().st_ctime_ns) not in cache.read_text():
+        assert time.monotonic() < deadline
+        assert project.json("run")["status"] == "unchanged"
+    cache.write_text("no JSON {")
+    assert project.json("run")["status"] == "unchanged", "the cache is no truth"
+    assert published(project) == before
+
+
+def test_a_missing_file_is_said_each_time_and_changes_nothing(project: Project) -> None:
+    (project.source_dir / SELLERS).unlink()
+    assert project.json("run")["status"] == "warnings"
+    assert project.value("select count(*) from etl.error_log") == 1
+    before = published(project)
+    report = project.json("run")
+    assert report["status"] == "unchanged"
+    assert [(finding["where"], finding["hint"]) for finding in report["findings"]] == [
+        (SELLERS, "deliver it and run again")
+    ]
+    assert published(project) == before
+    assert project.call("run", "--strict").returncode == 1, "a warning that stands is a warning"
+    project.ok("load", "--full-refresh")
+    assert project.value("select count(*) from etl.error_log where error_type = 'file_not_found'") == 1
+
+
+def test_a_refused_file_is_read_again_when_it_changes_or_when_the_limits_do(project: Project) -> None:
+    file = project.source_dir / SELLERS
+    whole = file.read_bytes()
+    edit(file, b'"seller_id"', b'"sellers_id"')
+    assert project.json("run")["load"]["files"][6]["status"] == "refused"
+    report = project.json("run")
+    assert (report["status"], len(report["findings"])) == ("unchanged", 1)
+    assert "schema" in report["findings"][0]["message"] or "seller_id" in report["findings"][0]["message"]
+    again = project.ok("load", "--json", OLISTCTL_LOAD_MAX_BAD_SHARE="0.5")
+    assert '"refused"' in again.stdout, "judged by other limits, it is judged again"
+    file.write_bytes(whole)
+    assert project.json("run")["findings"] == []
+
+
+def test_what_was_loaded_and_not_yet_built_is_built_by_the_next_run(project: Project) -> None:
+    seller = move_a_seller(project, "primeira")
+    project.ok("load")
+    deliver_orders(project)
+    project.ok("load")
+    assert {row[0] for row in project.query("select source from etl.changed_keys where not is_built")} == {
+        "sellers", "orders",
+    }  # fmt: skip
+    report = project.json("run")
+    assert report["status"] == "success"
+    assert project.query("select is_built, count(*) from etl.changed_keys group by all") == [(True, 3)]
+    town = project.query("select seller_city from core.dim_seller where seller_id = ? and is_current", seller)
+    assert town == [("primeira",)]
+    assert project.value("select count(*) from core.fact_orders where order_status = 'canceled'") >= 2
+    assert project.json("transform")["status"] == "unchanged"
+
+
+def test_a_changed_project_builds_everything(project: Project) -> None:
+    model = project.folder / "olist_dw_dbt" / "models" / "core" / "dimensions" / "dim_category.sql"
+    model.write_text(model.read_text() + "-- a remark\n")
+    plan = project.json("run", "--dry-run")
+    assert plan["reason"] == "the dbt project has changed since the models were built"
+    report = project.json("run")
+    assert len(report["transform"]["nodes"]) > 30
+    assert project.json("run")["status"] == "unchanged"
+
+
+# --- the plan ---
+
+
+def test_a_dry_run_says_what_the_run_then_does(project: Project) -> None:
+    before = published(project)
+    move_a_seller(project, "outra cidade")
+    deliver_orders(project)
+    plan = project.json("run", "--dry-run")
+    assert project.json("status")["plan"] == plan
+    assert published(project) == before
+    assert plan["changes"] == [
+        {"table": "raw.stg_orders", "inserted": 0, "changed": 2, "deleted": 0},
+        {"table": "raw.stg_sellers", "inserted": 0, "changed": 1, "deleted": 0},
+    ]
+    assert {file["file"]: file["state"] for file in plan["files"] if file["is_news"]} == {
+        LATER: "new", SELLERS: "changed",
+    }  # fmt: skip
+    report = project.json("run")
+    built = [node["name"] for node in report["transform"]["nodes"]]
+    assert sorted(plan["models"]) == sorted(built)
+    assert "fact_orders" in built
+    assert "dim_geography" not in built
+    assert [(c["source"], c["changed"]) for c in report["load"]["changes"]] == [("orders", 2), ("sellers", 1)]
+    assert project.json("run", "--dry-run")["models"] == []
+    assert "would do nothing" in project.ok("run", "--dry-run").stdout
+
+
+def test_a_dry_run_before_the_first_run_says_that_all_is_built(tmp_path: Path, project: Project) -> None:
+    project.warehouse.unlink()
+    plan = project.json("run", "--dry-run")
+    assert plan["reason"] == "nothing is built yet"
+    assert {change["inserted"] for change in plan["changes"]} == {None}
+    assert "All models would be built" in project.ok("run", "--dry-run").stdout
+    assert not project.warehouse.exists()
+
+
+# --- files that have shrunk ---
+
+
+def test_a_delivery_that_looks_partial_waits_until_it_is_accepted(project: Project) -> None:
+    file = project.source_dir / SELLERS
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[: len(lines) // 2]))
+    sellers = project.value("select count(*) from core.dim_seller where is_current")
+    plan = project.ok("run", "--dry-run")
+    assert "held back" in plan.stderr
+    assert f"olistctl run --accept {SELLERS}" in plan.stderr
+    report = project.json("run")
+    assert [f["status"] for f in report["load"]["files"] if f["file"] == SELLERS] == ["held"]
+    assert project.query("select error_type from etl.error_log") == [("partial_file",)]
+    assert project.value("select count(*) from core.dim_seller where is_current") == sellers, "it closes nobody"
+    assert project.json("run")["status"] == "unchanged"
+    assert "held back" in project.ok("run").stderr
+    project.ok("run", "--full-refresh")
+    assert project.value("select count(*) from raw.stg_sellers") == len(lines) - 1
+    assert project.json("run", "--accept", SELLERS)["status"] == "success"
+    assert project.value("select count(*) from raw.stg_sellers") == len(lines) // 2 - 1
+    assert project.value("select count(*) from core.dim_seller where is_current") < sellers
+
+
+# --- the contract changes ---
+
+
+@pytest.fixture
+def contract_file(project: Project) -> Iterator[Path]:
+    yield project.folder / "config" / "sources.yml"
+
+
+def test_a_changed_contract_is_said_and_reads_its_source_again(project: Project, contract_file: Path) -> None:
+    loaded = project.query("select distinct _run_id from raw.stg_orders")
+    edit(
+        contract_file,
+        b"{name: geolocation_city, type: text}",
+        b"{name: geolocation_city, type: text, required: true}",
+    )
+    assert [c["inserted"] for c in project.json("run", "--dry-run")["changes"]] == [None]
+    report = project.json("run")
+    assert report["load"]["contract_changes"] == ["geolocation (what its columns may hold)"]
+    assert project.query("select distinct _run_id from raw.stg_orders") == loaded, "other sources stay"
+    assert project.json("run")["status"] == "unchanged"
