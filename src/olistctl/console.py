@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _STYLES = {
     "ok": "green", "success": "green", "pass": "green", "loaded": "green",
     "warnings": "yellow", "warn": "yellow", "warning": "yellow", "missing": "yellow", "bad records": "yellow",
-    "failed": "red", "fail": "red", "error": "red", "refused": "red",
+    "failed": "red", "fail": "red", "error": "red", "refused": "red", "different": "red",
 }  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -40,6 +42,19 @@ def open_log(file: Path, max_bytes: int, backups: int, level: int = logging.INFO
     logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Write nothing of work that leaves no trace; the run id is as before afterwards."""
+    logger = logging.getLogger(_ROOT)
+    level, run_id = logger.level, _run_id
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        set_run_id(run_id)
 
 
 def _add_run_id(record: logging.LogRecord) -> bool:

@@ -92,6 +92,21 @@ def test_a_run_on_a_disk_that_fills_up(on_disk: Yard, size: int) -> None:
     assert yard.generation()
 
 
+@pytest.mark.parametrize(
+    "size", scaled([1, 12 * MB, 24 * MB], [0, 4096, *(megabytes * MB for megabytes in range(2, 36, 3))])
+)
+def test_a_verification_on_a_disk_that_fills_up(on_disk: Yard, size: int) -> None:
+    yard = on_disk
+    next(yard.source_dir.glob("*_2018-11-01.csv")).unlink()  # what no run has seen cannot be compared
+    before = yard.digest()
+    leave(yard, size)
+    done = yard.call("verify")
+    if done.returncode:
+        assert_refused(done, "the disk is full", str(yard.folder.parent))
+    assert yard.digest() == before
+    assert not (yard.state / "verify" / "scratch").exists()
+
+
 def test_a_version_that_finds_no_room_stops_no_publication(on_disk: Yard) -> None:
     driver = on_disk.folder / "no_links.py"
     driver.write_text(

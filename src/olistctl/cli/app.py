@@ -22,6 +22,7 @@ from olistctl.cli import (
     commands_setup,
     commands_status,
     commands_validate,
+    commands_verify,
 )
 from olistctl.cli.call import INSPECT, PIPELINE, SETUP, Call, with_globals
 from olistctl.errors import EnvironmentFault, ExitCode, Interrupted, OlistctlError
@@ -82,6 +83,7 @@ for _panel, _name, _function in (
     (PIPELINE, "snapshot", commands_pipeline.snapshot),
     (PIPELINE, "test", commands_pipeline.test),
     (INSPECT, "status", commands_status.status),
+    (INSPECT, "verify", commands_verify.verify),
     (INSPECT, "rollback", commands_rollback.rollback),
     (INSPECT, "errors", commands_errors),  # Typer shows groups after commands
     (INSPECT, "quarantine", commands_quarantine),

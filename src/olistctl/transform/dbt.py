@@ -80,11 +80,14 @@ def run_dbt(
     try:
         with warehouse_named(warehouse):
             manifest = parsed_manifest(project, artifacts, shared)
-            outcome = invoke([*arguments, *shared], _follow(job, progress), manifest)
+            problems: list[Exception] = []
+            outcome = invoke([*arguments, *shared], _follow(job, progress, problems), manifest)
     except ParseFailed as failed:
         raise _explain(failed.reason, project, warehouse) from None
     finally:
         progress.finish()
+    if problems:
+        raise problems[0]
     if outcome.exception is not None or not hasattr(outcome.result, "results"):
         raise _explain(outcome.exception, project, warehouse)
     nodes = tuple(_node(result, artifacts) for result in outcome.result.results)
@@ -124,11 +127,21 @@ def _line_of(file: Path, statement: str) -> int | None:
     return lines[0] if len(lines) == 1 else None
 
 
-def _follow(job: DbtJob, progress: Progress) -> Callable[[Any], None]:
-    """Return a listener that turns dbt's events into progress, naming what runs now."""
+def _follow(job: DbtJob, progress: Progress, problems: list[Exception]) -> Callable[[Any], None]:
+    """Return a listener that turns dbt's events into progress, naming what runs now.
+
+    What goes wrong in it is kept in `problems`: dbt calls it in its own threads, and would wait for ever for one that
+    raises.
+    """
     running: list[str] = []
 
     def on_event(event: Any) -> None:
+        try:
+            tell(event)
+        except Exception as error:
+            problems.append(error)
+
+    def tell(event: Any) -> None:
         name = event.info.name
         if name == "ConcurrencyLine":
             progress.start(job.label, float(event.data.node_count))

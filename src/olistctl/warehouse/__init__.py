@@ -3,7 +3,7 @@
 from olistctl.warehouse.connection import connect, connect_scratch, quote, read_only
 from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
 from olistctl.warehouse.lock import holder_is_alive, writer_lock
-from olistctl.warehouse.stage import Published, Stage, open_stage, stage_folder
+from olistctl.warehouse.stage import Published, Stage, fold_in_log, identity, open_stage, stage_folder
 from olistctl.warehouse.versions import Version, list_versions, versions_folder
 
 __all__ = [
@@ -13,7 +13,9 @@ __all__ = [
     "Version",
     "connect",
     "connect_scratch",
+    "fold_in_log",
     "holder_is_alive",
+    "identity",
     "list_versions",
     "machine_fault",
     "open_stage",

@@ -86,7 +86,7 @@ class Stage:
             EnvironmentFault: the disk is full, say.
         """
         if self.has_live:
-            self._seen[:] = [_identity(self.live)]
+            self._seen[:] = [identity(self.live)]
             for suffix in ("", ".wal"):  # a log that a foreign writer left belongs to the file
                 self._fill(self.live.with_name(self.live.name + suffix), suffix)
 
@@ -120,7 +120,7 @@ class Stage:
             yield False
             return
         if not self._seen:
-            self._seen.append(_identity(self.live))
+            self._seen.append(identity(self.live))
         path = str(self.live).replace("'", "''")
         connection.execute(f"attach '{path}' as live (read_only)")
         try:
@@ -178,7 +178,7 @@ class Stage:
         if not self.has_live:
             return
         connect(self.live, readonly=True).close()
-        if self._seen and _identity(self.live) != self._seen[0]:
+        if self._seen and identity(self.live) != self._seen[0]:
             raise BusyError(
                 "another program has changed the warehouse while this command worked",
                 where=str(self.live),
@@ -293,7 +293,8 @@ def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = Fals
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _identity(file: Path) -> tuple[int, int, int]:
+def identity(file: Path) -> tuple[int, int, int]:
+    """Return what tells a file from the one that took its place, or that was written to."""
     status = file.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -310,7 +311,7 @@ def _is_damaged(live: Path, tolerate: bool) -> bool:
     if not live.exists():
         return False
     try:
-        _fold_in_log(live)
+        fold_in_log(live)
         connect(live, readonly=True).close()
     except DamagedWarehouse:
         if not tolerate:
@@ -319,7 +320,7 @@ def _is_damaged(live: Path, tolerate: bool) -> bool:
     return False
 
 
-def _fold_in_log(live: Path) -> None:
+def fold_in_log(live: Path) -> None:
     """Bring the log that a killed foreign writer left into its file, so that no rename can part the two."""
     if live.with_name(live.name + ".wal").exists():
         connection = connect(live)
