@@ -17,6 +17,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.comparison import Contents, contents
+
 REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "olist_real"
 ORDERS = 2000
 
@@ -73,31 +75,12 @@ class Project:
         ((value,),) = self.query(sql)
         return value
 
-    def contents(self, *schemas: str) -> dict[str, tuple[int, str]]:
+    def contents(self, *schemas: str) -> Contents:
         """Return rows and an order-free fingerprint of every table and view of the schemas.
 
         Columns that say when and by which run a row was loaded are left out.
         """
-        result = {}
-        with self.reader() as connection:
-            names = connection.execute(
-                "select table_schema, table_name from information_schema.tables where table_schema in "
-                f"({', '.join('?' * len(schemas))}) order by all",
-                schemas,
-            ).fetchall()
-            for schema, table in names:
-                columns = [row[0] for row in connection.execute(f'describe "{schema}"."{table}"').fetchall()]
-                kept = ", ".join(f'"{c}"' for c in columns if c not in RUN_METADATA)
-                row = connection.execute(
-                    f"select count(*), md5(string_agg(h, '' order by h)) from "
-                    f'(select md5(row({kept})::varchar) as h from "{schema}"."{table}")'
-                ).fetchone()
-                assert row
-                result[f"{schema}.{table}"] = (row[0], row[1])
-        return result
-
-
-RUN_METADATA = {"_loaded_at", "_run_id", "created_at", "updated_at"}
+        return contents(self.warehouse, schemas)
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
