@@ -14,7 +14,7 @@ from olistctl.errors import DataError, OlistctlError
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
 from olistctl.planning import files_present, fingerprints_of, inspect_news, read_standing
 from olistctl.reading import Inspection
-from olistctl.results import Finding, Progress
+from olistctl.results import Finding, Progress, counted
 from olistctl.sources import Contract, Fingerprints, load_contract
 from olistctl.transform import (
     BUILD,
@@ -109,6 +109,7 @@ def _load(state: _State, work: Work) -> Outcome:
             progress=work.progress,
         )
     work.rows_loaded = state.load.rows_loaded
+    work.brings_data = bool(state.load.changes)
     for file in state.load.faulty:
         work.warn(
             file.finding(),
@@ -131,6 +132,7 @@ def _transform(state: _State, work: Work) -> Outcome:
     tables = [source.table for source in state.contract.sources if source.name in {u.source for u in unbuilt}]
     state.selection = selectors(tables) if is_built else None
     rebuilt = not is_built or any(change.rebuilt for change in unbuilt)
+    work.brings_data = True
     state.transform = _dbt(work, BUILD, state.selection or (), full_refresh=rebuilt)
     outcome = _models_done(work, state.transform)
     with work.stage.connection() as connection:
@@ -285,7 +287,7 @@ def _models_done(work: Work, report: DbtReport) -> Outcome:
             raise explain_failure(failed[0], work.settings.dbt_project, connection)
     models = sum(node.kind == "model" for node in report.nodes)
     snapshots = sum(node.kind == "snapshot" for node in report.nodes)
-    return Outcome(None, f"{models} models, {snapshots} snapshots")
+    return Outcome(None, f"{counted(models, 'model')}, {counted(snapshots, 'snapshot')}")
 
 
 def _verb(node: NodeResult) -> str:

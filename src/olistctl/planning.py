@@ -14,9 +14,9 @@ from olistctl import ledger
 from olistctl.config import Settings
 from olistctl.errors import ConfigError
 from olistctl.ledger import SourceChange
-from olistctl.loading import FileLoad, FileState, Limits, LoadReport, file_states, load_files
+from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
 from olistctl.loading.detection import unread
-from olistctl.loading.report import UNCHANGED
+from olistctl.loading.report import HELD, UNCHANGED
 from olistctl.reading import Inspection, table_of
 from olistctl.results import Finding, Progress
 from olistctl.sources import Contract, Fingerprints, SourceFile, find_files
@@ -69,10 +69,14 @@ class TableChange:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do; `models` in the order of the graph, None where dbt has not said yet which there are."""
+    """What a run would do; `models` in the order of the graph, None where dbt has not said yet which there are.
+
+    `held_back` names the files that look partial, `findings` say what is wrong with these and with any other file.
+    """
 
     files: tuple[FileState, ...]
-    held_back: tuple[FileLoad, ...]
+    held_back: tuple[str, ...]
+    findings: tuple[Finding, ...]
     changes: tuple[TableChange, ...]
     models: tuple[str, ...] | None
     reason: str | None  # why all models are built, not only those downstream of a change
@@ -157,13 +161,13 @@ def _first_plan(files: Sequence[SourceFile]) -> Plan:
         for f in files
     )
     changes = tuple(TableChange(f"raw.{file.source.table}", None, None, None) for file in files if file.exists)
-    return Plan(tuple(states), (), tuple(dict.fromkeys(changes)), None, "nothing is built yet")
+    return Plan(tuple(states), (), (), tuple(dict.fromkeys(changes)), None, "nothing is built yet")
 
 
 def _plan(settings: Settings, contract: Contract, standing: Standing, report: LoadReport | None) -> Plan:
     tables = {source.name: source.table for source in contract.sources}
     changes = report.changes if report else ()
-    held_back = tuple(file for file in report.files if file.status == "held") if report else ()
+    files = report.files if report else tuple(file.as_load() for file in standing.files)
     touched = {change.source for change in (*changes, *standing.unbuilt)}
     rebuilt = [change.source for change in (*changes, *standing.unbuilt) if change.rebuilt]
     reason = None
@@ -174,7 +178,8 @@ def _plan(settings: Settings, contract: Contract, standing: Standing, report: Lo
     chosen = None if not standing.is_built else sorted(tables[source] for source in touched if source in tables)
     return Plan(
         files=standing.files,
-        held_back=held_back,
+        held_back=tuple(file.file for file in files if file.status == HELD),
+        findings=tuple(file.finding() for file in files if not file.is_whole),
         changes=tuple(_table_change(tables[change.source], change) for change in changes),
         models=affected_models(settings.dbt_project, settings.state_dir / "dbt", chosen) if chosen != [] else (),
         reason=reason,

@@ -57,6 +57,7 @@ class Work:
     run_id: str
     started_at: datetime
     stage: Stage
+    brings_data: bool = True  # otherwise only the ledger changes, and no earlier version must be pushed out for it
     rows_loaded: int = 0
     stages: list[StageResult] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -105,7 +106,8 @@ def write_warehouse(
         OlistctlError: a step could not be done; the live warehouse is as before.
     """
     with open_stage(settings, command, tolerate_damage=tolerates_damage) as stage:
-        work = Work(settings, command, full_refresh, strict, progress or NoProgress(), _new_run_id(), _now(), stage)
+        given = progress or NoProgress()
+        work = Work(settings, command, full_refresh, strict, given, _new_run_id(), _now(), stage, brings_data)
         logs.set_run_id(work.run_id)
         log.info("%s started: target %s, warehouse %s", command, settings.target, settings.warehouse)
         journal.write_journal(settings.journal_dir, _run_of(work, journal.RUNNING))
@@ -119,7 +121,7 @@ def write_warehouse(
                 _do(work, name, step)
             if strict and work.findings:
                 _fail_for_warnings(work)
-            _publish(work, brings_data=brings_data)
+            _publish(work)
         except BaseException as error:
             meant = _meant(work, error)
             _record_failure(work, meant)
@@ -174,7 +176,7 @@ def _fail_for_warnings(work: Work) -> None:
     )
 
 
-def _publish(work: Work, *, brings_data: bool) -> None:
+def _publish(work: Work) -> None:
     """Stage 5, PUBLISH: enter the run in the ledger and put the stage in place of the live warehouse."""
     folder = work.settings.journal_dir
     kept_aside = [run for run in journal.read_journal(folder) if run.run_id != work.run_id]
@@ -185,7 +187,7 @@ def _publish(work: Work, *, brings_data: bool) -> None:
                 ledger.record_run(connection, journal.as_ended(run))
             ledger.record_run(connection, _run_of(work, work.status))
         with interruption.held():  # after the rename it would be too late to say that nothing was published
-            done = work.stage.publish(keep_replaced=brings_data, run_id=work.run_id)
+            done = work.stage.publish(keep_replaced=work.brings_data, run_id=work.run_id)
             work.is_published = True
             journal.forget_journal(folder, [work.run_id, *(run.run_id for run in kept_aside)])
         if done.problem:

@@ -100,6 +100,41 @@ def test_a_missing_file_is_said_each_time_and_changes_nothing(project: Project) 
     assert project.value("select count(*) from etl.error_log where error_type = 'file_not_found'") == 1
 
 
+def test_a_run_that_only_notes_something_pushes_no_version_out(project: Project) -> None:
+    move_a_seller(project, "outra cidade")
+    project.ok("run")
+    versions = project.json("rollback", "--list")
+    (project.source_dir / SELLERS).unlink()
+    assert project.json("run")["status"] == "warnings"
+    assert project.json("rollback", "--list") == versions
+
+
+def test_a_mended_record_reaches_the_models_with_the_next_run(project: Project) -> None:
+    file = project.source_dir / "olist_order_items_dataset.csv"
+    header, first, *rest = file.read_bytes().splitlines(keepends=True)
+    order = first.split(b",")[0].decode().strip('"')
+    fields = first.split(b",")
+    file.write_bytes(header + b",".join([*fields[:5], b"12.345", fields[6]]) + b"".join(rest))
+    project.ok("run")
+    lost = project.query("select total_items from core.fact_orders where order_id = ?", order)
+    project.ok("quarantine", "export", "--out", "mend")
+    export = project.folder / "mend" / "order_items.csv"
+    export.write_text(export.read_text().replace("12.345", "12.34"))
+    project.ok("quarantine", "replay", str(export))
+    assert project.query("select source, change from etl.changed_keys where not is_built") == [
+        ("order_items", "inserted")
+    ]
+    assert project.json("run")["status"] == "success"
+    mended = project.query("select total_items from core.fact_orders where order_id = ?", order)
+    assert mended == [(lost[0][0] + 1,)]
+    project.ok("quarantine", "reopen", "1")
+    project.ok("run")
+    assert project.query("select total_items from core.fact_orders where order_id = ?", order) == lost
+    stepwise = project.contents("raw", "staging", "core", "mart")
+    project.ok("run", "--full-refresh")
+    assert project.contents("raw", "staging", "core", "mart") == stepwise
+
+
 def test_a_refused_file_is_read_again_when_it_changes_or_when_the_limits_do(project: Project) -> None:
     file = project.source_dir / SELLERS
     whole = file.read_bytes()

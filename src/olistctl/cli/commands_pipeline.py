@@ -155,14 +155,12 @@ def render_plan(console: Console, plan: Plan) -> None:
                 for change in plan.changes
             ],
         )
-    console.warnings([file.finding() for file in plan.held_back])
+    console.warnings(plan.findings)
     if plan.models is None:
         console.line(f"All models would be built: {plan.reason or 'dbt has not said yet which there are'}.")
     elif plan.models:
-        from olistctl.results import counted
-
         why = f" ({plan.reason})" if plan.reason else ""
-        console.line(f"{counted(len(plan.models), 'model')} would be built{why}: {', '.join(plan.models)}.")
+        console.line(f"Models and snapshots that a run would build{why}: {', '.join(plan.models)}.")
 
 
 def _render(console: Console, report: RunReport) -> None:

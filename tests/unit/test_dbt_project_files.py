@@ -1,0 +1,93 @@
+"""The dbt project as files: its hash, and what lies downstream of a table, read without dbt."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from olistctl.transform import affected_models, project_sha256, selectors
+from olistctl.transform.project import mark_manifest
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    (folder / "models").mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text("name: x")
+    (folder / "models" / "a.sql").write_text("select 1")
+    return folder
+
+
+def node(name: str, kind: str, *above: str, materialized: str = "table") -> dict[str, Any]:
+    return {
+        "name": name, "resource_type": kind, "depends_on": {"nodes": list(above)},
+        "config": {"materialized": materialized},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path, project: Path) -> Path:
+    folder = tmp_path / "dbt"
+    (folder / "target").mkdir(parents=True)
+    manifest = {
+        "sources": {
+            "s.orders": {"source_name": "raw", "identifier": "stg_orders"},
+            "s.sellers": {"source_name": "raw", "identifier": "stg_sellers"},
+            "s.keys": {"source_name": "etl", "identifier": "stg_orders"},
+        },
+        "nodes": {
+            "m.mart": node("mart", "model", "m.fact"),
+            "m.fact": node("fact", "model", "m.between", "sn.seller", "s.keys"),
+            "m.between": node("between", "model", "m.orders", materialized="ephemeral"),
+            "m.orders": node("orders", "model", "s.orders", materialized="view"),
+            "sn.seller": node("seller", "snapshot", "s.sellers"),
+            "t.test": node("test", "test", "m.orders"),
+            "m.other": node("other", "model"),
+        },
+    }
+    (folder / "target" / "manifest.json").write_text(json.dumps(manifest))
+    mark_manifest(project_sha256(project), folder)
+    return folder
+
+
+def test_models_downstream_of_a_table_come_in_the_order_of_the_graph(project: Path, artifacts: Path) -> None:
+    assert affected_models(project, artifacts, ["stg_orders"]) == ("orders", "fact", "mart")
+    assert affected_models(project, artifacts, ["stg_sellers"]) == ("seller", "fact", "mart")
+    assert affected_models(project, artifacts, []) == ()
+    assert set(affected_models(project, artifacts, None) or ()) == {"orders", "seller", "fact", "mart", "other"}
+
+
+@pytest.mark.parametrize("what", ["of another project", "cut short", "gone", "of another dbt", "no mark"])
+def test_a_manifest_that_does_not_tell_is_none(project: Path, artifacts: Path, what: str) -> None:
+    file = artifacts / "target" / "manifest.json"
+    if what == "of another project":
+        (project / "models" / "a.sql").write_text("select 2")
+    elif what == "cut short":
+        file.write_text(file.read_text()[:100])
+    elif what == "gone":
+        file.unlink()
+    elif what == "of another dbt":
+        file.write_text("{}")
+    else:
+        (artifacts / "project.sha256").unlink()
+    assert affected_models(project, artifacts, ["stg_orders"]) is None
+
+
+def test_the_hash_follows_names_and_contents_and_nothing_else(project: Path) -> None:
+    first = project_sha256(project)
+    os.utime(project / "dbt_project.yml", (1, 1))
+    (project / "target").mkdir()
+    (project / "target" / "manifest.json").write_text("{}")
+    assert project_sha256(project) == first
+    (project / "models" / "a.sql").rename(project / "models" / "b.sql")
+    renamed = project_sha256(project)
+    (project / "models" / "b.sql").write_text("select 2")
+    assert len({first, renamed, project_sha256(project)}) == 3
+
+
+def test_selectors_name_what_lies_downstream() -> None:
+    assert selectors(["stg_orders", "stg_sellers"]) == ("source:raw.stg_orders+", "source:raw.stg_sellers+")
