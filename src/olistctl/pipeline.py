@@ -136,7 +136,7 @@ def _transform(state: _State, work: Work) -> Outcome:
     state.transform = _dbt(work, BUILD, state.selection or (), full_refresh=rebuilt)
     outcome = _models_done(work, state.transform)
     with work.stage.connection() as connection:
-        ledger.note_built(connection, work.run_id, project, work.started_at)
+        ledger.note_built(connection, work.run_id, project, work.started_at, everything=state.selection is None)
     return outcome
 
 
@@ -150,10 +150,13 @@ def _snapshot(state: _State, work: Work) -> Outcome:
 def _test(state: _State, work: Work) -> Outcome:
     """Stage 4, DATA QUALITY CHECKS: every dbt test; a failing one is a warning."""
     _check_models(work)
-    everything = work.command == "test" or work.strict
-    if not everything and state.selection == ():
+    everything = work.command == "test" or work.strict or state.selection is None
+    if not everything and not state.selection:
         return Outcome(None, "nothing to test")
     state.tests = _dbt(work, TEST, () if everything else state.selection or ())
+    clean = not state.tests.having("fail", "error", "warn")
+    with work.stage.connection() as connection:
+        ledger.note_tested(connection, everything=everything, passed=clean)
     for node in state.tests.having("fail", "error", "warn"):
         rows = f"{node.failures:,} rows" if node.failures else node.message or ""
         where = f"{node.model}.{node.column}" if node.model and node.column else node.model or node.file

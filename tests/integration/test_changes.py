@@ -166,6 +166,19 @@ def test_what_was_loaded_and_not_yet_built_is_built_by_the_next_run(project: Pro
     assert project.json("transform")["status"] == "unchanged"
 
 
+def test_a_test_that_fails_stands_for_strict_until_it_passes(project: Project) -> None:
+    test = project.folder / "olist_dw_dbt" / "tests" / "assert_few_sellers.sql"
+    test.write_text("select 1 from {{ ref('stg_category_translation') }} limit 1")
+    assert project.json("run")["status"] == "warnings"
+    move_a_seller(project, "outra cidade")
+    assert project.json("run")["status"] == "success", "what is not downstream of the change is not tested again"
+    assert project.json("run")["status"] == "unchanged"
+    assert project.call("run", "--strict").returncode == 1
+    test.write_text("select 1 from {{ ref('stg_category_translation') }} where false")
+    assert project.json("run", "--strict")["status"] == "success"
+    assert project.json("run", "--strict")["status"] == "unchanged"
+
+
 def test_a_changed_project_builds_everything(project: Project) -> None:
     model = project.folder / "olist_dw_dbt" / "models" / "core" / "dimensions" / "dim_category.sql"
     model.write_text(model.read_text() + "-- a remark\n")

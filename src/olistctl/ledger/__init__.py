@@ -12,6 +12,7 @@ from olistctl.ledger.changes import (
     note_built,
     note_changes,
     note_rebuilt,
+    note_tested,
     source_changes,
 )
 from olistctl.ledger.errors import IGNORED, RESOLVED, ErrorEntry, LoggedError, logged_errors, settle_errors
@@ -100,6 +101,7 @@ __all__ = [
     "note_changes",
     "note_mended",
     "note_rebuilt",
+    "note_tested",
     "open_records_of",
     "quarantine_counts",
     "quarantined",

@@ -70,11 +70,24 @@ def source_changes(
     return tuple(SourceChange(*row) for row in rows)
 
 
-def note_built(connection: DuckDBPyConnection, run_id: str, project_sha256: str, at: datetime) -> None:
-    """Note that the models are built from all that is in `raw`, by which state of the dbt project."""
+def note_built(
+    connection: DuckDBPyConnection, run_id: str, project_sha256: str, at: datetime, *, everything: bool
+) -> None:
+    """Note that the models are built from all that is in `raw`, by which state of the dbt project.
+
+    Unless `everything` was built, what the tests have found of the rest still holds.
+    """
     connection.execute("update etl.changed_keys set is_built = true where not is_built")
+    was_clean = is_built_clean(connection) and not everything
     connection.execute("delete from etl.builds")
-    insert(connection, "builds", [(run_id, project_sha256, at)])
+    insert(connection, "builds", [(run_id, project_sha256, at, was_clean)])
+
+
+def note_tested(connection: DuckDBPyConnection, *, everything: bool, passed: bool) -> None:
+    """Note how the tests of the models went; unless `everything` was tested, earlier failures stand."""
+    connection.execute(
+        "update etl.builds set is_clean = $passed and ($all or is_clean)", {"passed": passed, "all": everything}
+    )
 
 
 def built_project(connection: DuckDBPyConnection) -> str | None:
@@ -84,9 +97,5 @@ def built_project(connection: DuckDBPyConnection) -> str | None:
 
 
 def is_built_clean(connection: DuckDBPyConnection) -> bool:
-    """Tell whether the models were last built by a run that also tested them and found nothing to warn of."""
-    row = connection.execute(
-        "select count(*) from etl.builds join etl.pipeline_runs using (run_id) "
-        "where command = 'run' and status = 'success'"
-    ).fetchone()
-    return row == (1,)
+    """Tell whether all tests have passed on the models as they are."""
+    return connection.execute("select is_clean from etl.builds").fetchone() == (True,)

@@ -102,6 +102,7 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
             "run_id": "VARCHAR NOT NULL",
             "project_sha256": "VARCHAR NOT NULL",  # of the dbt project
             "built_at": "TIMESTAMP NOT NULL",
+            "is_clean": "BOOLEAN NOT NULL",  # all tests have passed on what is built
         },
         "",
     ),
