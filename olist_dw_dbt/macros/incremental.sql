@@ -1,59 +1,108 @@
-{#- What incremental models share: which orders a run touches, and how their rows are replaced. -#}
+{#-
+    Incremental facts. The loader says in etl.changed_keys which records came, changed or went since the models were
+    last built; int_affected_orders says which orders that touches; the facts replace the rows of these orders.
+-#}
 
-{#- A field of a key in etl.changed_keys, as text without outer blanks, as staging takes it. -#}
-{% macro key_value(name) -%}
-    {{ return(adapter.dispatch('key_value')(name)) }}
+{#- The text of a column in a key of etl.changed_keys, a JSON object. NULL where it has no such column. -#}
+{% macro key_value(key, name) -%}
+    {{ return(adapter.dispatch('key_value')(key, name)) }}
 {%- endmacro %}
 
-{% macro default__key_value(name) -%}
-    trim(json_extract_string(key, '$.{{ name }}'))
+{% macro default__key_value(key, name) -%}
+    json_value({{ key }}, '$."{{ name }}"')
 {%- endmacro %}
 
-{% macro spark__key_value(name) -%}
-    trim(get_json_object(key, '$.{{ name }}'))
+{% macro duckdb__key_value(key, name) -%}
+    json_extract_string({{ key }}, '$."{{ name }}"')
 {%- endmacro %}
 
-{#- The values of a key column of a source that were touched since the models were last built. -#}
-{% macro changed_values(source_name, column) -%}
-    select {{ key_value(column) }} as {{ column }}
+{% macro spark__key_value(key, name) -%}
+    get_json_object({{ key }}, '$.{{ name }}')
+{%- endmacro %}
+
+{#- The values of a key column that changed since the last build, cleaned as staging cleans them. -#}
+{% macro changed_values(sources, name) -%}
+    select distinct {{ clean_text(key_value('key', name)) }} as {{ name }}
     from {{ source('etl', 'changed_keys') }}
-    where source = '{{ source_name }}' and not is_built and key is not null
+    where
+        not is_built
+        and source in ('{{ sources | join("', '") }}')
 {%- endmacro %}
 
-{#- In an incremental run, and only then: the condition that keeps the rows of the affected orders. The model says whether
-    it is one, since unit tests can tell only models so. -#}
-{% macro where_affected(affected_orders, in_incremental_run) -%}
-    {%- if in_incremental_run -%}
-    where order_id in (select order_id from {{ affected_orders }})
+{#-
+    How much the incremental models are to replace:
+      none     they do not exist, or are built anew: there is nothing to replace
+      all      the changes are not known: there is no etl.changed_keys, or a source was loaded anew
+      changed  what the changed keys touch
+-#}
+{% macro extent_of_replacement() -%}
+    {%- if not execute -%} {{ return('changed') }} {%- endif -%}
+    {%- if should_full_refresh() or not built_relations(models_by_order()) -%} {{ return('none') }} {%- endif -%}
+    {%- set changed_keys = source('etl', 'changed_keys') -%}
+    {%- if load_relation(changed_keys) is none -%} {{ return('all') }} {%- endif -%}
+    {%- set anew = run_query("select count(*) from " ~ changed_keys ~ " where not is_built and change = 'rebuilt'") -%}
+    {{ return('all' if anew.columns[0].values()[0] > 0 else 'changed') }}
+{%- endmacro %}
+
+{#- The models that replace the rows of affected orders; the first two hold every order with its person. -#}
+{% macro models_by_order() -%}
+    {{ return(['int_order_enriched', 'fact_orders', 'fact_order_items', 'fact_payments', 'fact_reviews']) }}
+{%- endmacro %}
+
+{#-
+    Those of the models that stand in the warehouse and are incremental, as the last build left them. They are looked up
+    and not ref'd: they depend on int_affected_orders, which asks.
+-#}
+{% macro built_relations(names) -%}
+    {%- set relations = [] -%}
+    {%- set nodes = graph.nodes.values() if execute else [] -%}
+    {%- for node in nodes if node.resource_type == 'model' and node.name in names -%}
+        {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
+        {%- if node.config.materialized == 'incremental' and relation is not none -%}
+            {%- do relations.append(relation) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(relations) }}
+{%- endmacro %}
+
+{#- The union of some columns of the models as the last build left them. -#}
+{% macro built_rows(names, columns) -%}
+    {%- for relation in built_relations(names) %}
+    select {{ columns | join(', ') }} from {{ relation }}
+    union all
+    {%- endfor %}
+    select
+        {%- for column in columns %}
+        cast(null as {{ dbt.type_string() }}) as {{ column }} {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    where false
+{%- endmacro %}
+
+{#- Makes a model depend on models that its SQL does not read. -#}
+{% macro depends_on(names) -%}
+    {%- if not execute -%}
+        {%- for name in names -%} {%- do ref(name) -%} {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- In an incremental run, the `where` that keeps the affected orders. `affected` is the model that lists them. -#}
+{% macro only_affected(affected='int_affected_orders') -%}
+    {%- if is_incremental() or not execute -%}
+    where order_id in (select order_id from {{ ref(affected) }})
     {%- endif -%}
 {%- endmacro %}
 
 {#-
-    An incremental strategy: the rows of the affected orders (the model's meta `affected_orders` names them) are deleted
-    and inserted anew, in one transaction. An order that is gone has no new rows, so it goes, too.
+    Incremental strategy `replace_affected`: all rows of the affected orders go, those that the model selects come, in
+    one transaction. So rows that are gone at the source go as well, which delete+insert and merge would keep.
+    meta.affected_by names the list where it is not int_affected_orders.
 -#}
-{% macro get_incremental_replace_orders_sql(arguments) -%}
+{% macro get_incremental_replace_affected_sql(arguments) -%}
     {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
-    {%- set affected_orders = ref(config.get('meta')['affected_orders']) -%}
+    {%- set affected = config.get('meta', {}).get('affected_by', 'int_affected_orders') -%}
     delete from {{ arguments['target_relation'] }}
-    where order_id in (select order_id from {{ affected_orders }});
+    where order_id in (select order_id from {{ ref(affected) }});
 
     insert into {{ arguments['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arguments['temp_relation'] }}
-{%- endmacro %}
-
-{#-
-    The order and person of every order as int_order_enriched has them from the last run. That model is built from the
-    affected orders, so it cannot be referred to here; its table is read as it stands. Before the first run there is none.
--#}
-{% macro orders_of_last_run() -%}
-    {%- set enriched = api.Relation.create(
-        database=target.database, schema='intermediate', identifier='int_order_enriched', type='table'
-    ) -%}
-    {%- if execute and load_relation(enriched) is not none -%}
-    select order_id, customer_unique_id from {{ enriched }}
-    {%- else -%}
-    select cast(null as {{ dbt.type_string() }}) as order_id, cast(null as {{ dbt.type_string() }}) as customer_unique_id
-    where false
-    {%- endif -%}
 {%- endmacro %}

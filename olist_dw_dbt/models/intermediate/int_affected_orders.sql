@@ -1,7 +1,9 @@
 {{ config(materialized='table') }}
 
-{#- Whatever changes one of these changes which orders are affected. -#}
--- depends_on: {{ ref('stg_order_items') }}, {{ ref('stg_order_payments') }}, {{ ref('stg_order_reviews') }}, {{ ref('stg_geolocation') }}
+{#- An incremental model must never be built without this one, whatever part of the graph is selected. -#}
+{{- depends_on(['stg_order_items', 'stg_order_payments', 'stg_order_reviews', 'stg_geolocation']) -}}
+
+{%- set extent = extent_of_replacement() -%}
 
 with orders as (
     select * from {{ ref('stg_orders') }}
@@ -11,70 +13,91 @@ customers as (
     select * from {{ ref('stg_customers') }}
 ),
 
-persons_now as (
-    select
-        orders.order_id,
-        customers.customer_unique_id
-    from orders
-    inner join customers on orders.customer_id = customers.customer_id
-),
-
-persons_before as (
-    {{ orders_of_last_run() }}
+{% if extent == 'changed' -%}
+changed_orders as (
+    {{ changed_values(['orders', 'order_items', 'order_payments', 'order_reviews'], 'order_id') }}
 ),
 
 changed_customers as (
-    {{ changed_values('customers', 'customer_id') }}
-
-    union
-
-    select customer_id
-    from customers
-    where customer_zip_code_prefix in ({{ changed_values('geolocation', 'geolocation_zip_code_prefix') }})
+    {{ changed_values(['customers'], 'customer_id') }}
 ),
 
-touched as (
-    {{ changed_values('orders', 'order_id') }}
-    union
-    {{ changed_values('order_items', 'order_id') }}
-    union
-    {{ changed_values('order_payments', 'order_id') }}
-    union
-    {{ changed_values('order_reviews', 'order_id') }}
-    union
-    select order_id
+changed_zip_codes as (
+    {{ changed_values(['geolocation'], 'geolocation_zip_code_prefix') }}
+),
+
+built as (
+    {{ built_rows(models_by_order()[:2], ['order_id', 'customer_unique_id']) }}
+),
+
+orders_of_people as (
+    select
+        orders.order_id,
+        orders.customer_id,
+        customers.customer_unique_id,
+        customers.customer_zip_code_prefix
     from orders
-    where customer_id in (select customer_id from changed_customers)
+    left join customers on orders.customer_id = customers.customer_id
 ),
 
--- Orders are numbered by person: what happens to one of them may number the others anew.
-persons as (
+touched_orders as (
+    select order_id from changed_orders
+
+    union
+
+    select order_id
+    from orders_of_people
+    where
+        customer_id in (select customer_id from changed_customers)
+        or customer_zip_code_prefix in (select geolocation_zip_code_prefix from changed_zip_codes)
+),
+
+-- A person's orders are numbered, so an order that comes, goes or moves to another person touches all orders of its
+-- person: of the one that it has now and of the one that it had when the models were last built.
+touched_people as (
     select customer_unique_id
-    from persons_now
-    where order_id in (select order_id from touched)
+    from orders_of_people
+    where order_id in (select order_id from touched_orders)
 
     union
 
     select customer_unique_id
-    from persons_before
-    where order_id in (select order_id from touched)
+    from built
+    where order_id in (select order_id from touched_orders)
 ),
+
+affected as (
+    select order_id from touched_orders
+
+    union
+
+    select order_id
+    from orders_of_people
+    where customer_unique_id in (select customer_unique_id from touched_people)
+),
+{%- elif extent == 'all' -%}
+affected as (
+    select order_id from orders
+    union
+    select order_id from {{ ref('stg_order_items') }}
+    union
+    select order_id from {{ ref('stg_order_payments') }}
+    union
+    select order_id from {{ ref('stg_order_reviews') }}
+    union
+    select order_id from ({{ built_rows(models_by_order(), ['order_id']) }}) as built
+),
+{%- else -%}
+affected as (
+    select order_id from orders
+    where false
+),
+{%- endif %}
 
 final as (
-    select order_id from touched
-
-    union
-
     select order_id
-    from persons_now
-    where customer_unique_id in (select customer_unique_id from persons)
-
-    union
-
-    select order_id
-    from persons_before
-    where customer_unique_id in (select customer_unique_id from persons)
+    from affected
+    where order_id is not null
 )
 
-select order_id from final
-where order_id is not null
+select * from final

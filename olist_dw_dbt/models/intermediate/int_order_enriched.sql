@@ -1,12 +1,12 @@
 {#-
     A table and not a CTE: five models read it. At the size of the public data all models took 5.5 s of model time with
-    the table and 7.1 s with the CTE.
+    the table and 7.1 s with the CTE. In an incremental run every CTE holds the affected orders only; among them are all
+    orders of every person they name, so that these can be numbered.
 -#}
-{{ config(materialized='incremental', meta={'affected_orders': 'int_affected_orders'}) }}
 
 with orders as (
     select * from {{ ref('stg_orders') }}
-    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
+    {{ only_affected() }}
 ),
 
 customers as (
@@ -15,17 +15,17 @@ customers as (
 
 order_items as (
     select * from {{ ref('stg_order_items') }}
-    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
+    {{ only_affected() }}
 ),
 
 order_payments as (
     select * from {{ ref('stg_order_payments') }}
-    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
+    {{ only_affected() }}
 ),
 
 order_reviews as (
     select * from {{ ref('stg_order_reviews') }}
-    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
+    {{ only_affected() }}
 ),
 
 items_of_order as (

@@ -14,6 +14,8 @@ from olistctl.drafts import written
 # What dbt writes beside the project, and what no model is made of.
 _NOT_THE_PROJECT = frozenset({"target", "logs", ".git", "__pycache__", ".user.yml", ".DS_Store"})
 _MARK = "project.sha256"
+# Incremental models replace what this one lists; it is built with whatever is built, or it would list an earlier run's.
+_ALWAYS_BUILT = "int_affected_orders"
 
 
 def project_sha256(project: Path) -> str:
@@ -30,12 +32,13 @@ def project_sha256(project: Path) -> str:
 
 
 def selectors(tables: Iterable[str]) -> tuple[str, ...]:
-    """Return what chooses, on dbt's command line, all that lies downstream of tables of `raw`."""
-    return tuple(f"source:raw.{table}+" for table in tables)
+    """Return what chooses, on dbt's command line, all that lies downstream of tables of `raw`; nothing for none."""
+    chosen = tuple(f"source:raw.{table}+" for table in tables)
+    return (*chosen, _ALWAYS_BUILT) if chosen else ()
 
 
 def affected_models(project: Path, artifacts: Path, tables: Collection[str] | None) -> tuple[str, ...] | None:
-    """Return the models and snapshots downstream of tables of `raw` (None: all), in the order of the graph.
+    """Return the models and snapshots that `selectors` choose for tables of `raw` (None: all), in graph order.
 
     They are read from the manifest that dbt has left in `artifacts`; None where it is not of the project as it is.
     """
@@ -43,6 +46,8 @@ def affected_models(project: Path, artifacts: Path, tables: Collection[str] | No
     try:
         if (artifacts / _MARK).read_text(encoding="utf-8") != project_sha256(project):
             return None
+        if tables is not None and not tables:
+            return ()
         manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
         return tuple(_downstream(manifest["nodes"], _roots(manifest["sources"], tables)))
     except (OSError, ValueError, KeyError, TypeError):  # cut short by a kill, or of another dbt
@@ -57,7 +62,7 @@ def mark_manifest(project_hash: str, artifacts: Path) -> None:
 
 def _files(folder: Path) -> Iterable[Path]:
     for entry in folder.iterdir():
-        if entry.name in _NOT_THE_PROJECT:
+        if entry.name in _NOT_THE_PROJECT or ".duckdb" in entry.suffixes:
             continue
         if entry.is_dir():
             yield from _files(entry)
@@ -76,11 +81,14 @@ def _downstream(nodes: Mapping[str, Any], roots: set[str] | None) -> Sequence[st
     built = {key: node for key, node in nodes.items() if node["resource_type"] in ("model", "snapshot", "seed")}
     graph = {key: node["depends_on"].get("nodes", []) for key, node in built.items()}
     touched = set(roots or ())
-    names = []
+    names: list[str] = []
     for key in TopologicalSorter(graph).static_order():
-        if key not in built or (roots is not None and not touched & set(graph[key])):
+        if key not in built:
             continue
-        touched.add(key)
-        if built[key]["config"]["materialized"] != "ephemeral":
-            names.append(built[key]["name"])
+        name, config = built[key]["name"], built[key]["config"]
+        is_downstream = roots is None or bool(touched & set(graph[key]))
+        if is_downstream:
+            touched.add(key)
+        if (is_downstream or name == _ALWAYS_BUILT) and config["materialized"] != "ephemeral":
+            names.append(name)
     return names

@@ -1,13 +1,13 @@
-{{ config(meta={'affected_orders': 'int_affected_order_items'}) }}
+{{ config(meta={'affected_by': 'int_affected_order_items'}) }}
 
 with order_items as (
     select * from {{ ref('stg_order_items') }}
-    {{ where_affected(ref('int_affected_order_items'), is_incremental()) }}
+    {{ only_affected('int_affected_order_items') }}
 ),
 
 orders as (
     select * from {{ ref('fact_orders') }}
-    {{ where_affected(ref('int_affected_order_items'), is_incremental()) }}
+    {{ only_affected('int_affected_order_items') }}
 ),
 
 products as (

@@ -1,8 +1,6 @@
-{{ config(meta={'affected_orders': 'int_affected_orders'}) }}
-
 with orders as (
     select * from {{ ref('int_order_enriched') }}
-    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
+    {{ only_affected() }}
 ),
 
 customers as (

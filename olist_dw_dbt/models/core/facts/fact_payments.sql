@@ -1,13 +1,11 @@
-{{ config(meta={'affected_orders': 'int_affected_orders'}) }}
-
 with payments as (
     select * from {{ ref('stg_order_payments') }}
-    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
+    {{ only_affected() }}
 ),
 
 orders as (
     select * from {{ ref('fact_orders') }}
-    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
+    {{ only_affected() }}
 ),
 
 final as (

@@ -1,16 +1,14 @@
-{{ config(meta={'affected_orders': 'int_affected_orders'}) }}
-
 with reviews as (
     select
         *,
         {{ review_recency_rank() }} as recency_rank
     from {{ ref('stg_order_reviews') }}
-    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
+    {{ only_affected() }}
 ),
 
 orders as (
     select * from {{ ref('fact_orders') }}
-    {{ where_affected(ref('int_affected_orders'), is_incremental()) }}
+    {{ only_affected() }}
 ),
 
 final as (

@@ -1,0 +1,359 @@
+"""Incremental models against their full refresh: raw changes, keys say where, dbt builds what they touch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from olistctl.sources import Contract, load_contract
+from olistctl.transform import BUILD, DbtReport, affected_models, run_dbt, selectors
+from tests.integration.conftest import Project
+
+INCREMENTAL = ("int_order_enriched", "fact_orders", "fact_order_items", "fact_payments", "fact_reviews")
+LISTS = ("int_affected_orders", "int_affected_order_items")
+
+
+class Warehouse:
+    """A built warehouse whose raw tables a test changes as a load would, noting the keys."""
+
+    def __init__(self, project: Project, contract: Contract) -> None:
+        self.project = project
+        self.keys = {source.name: source.key or ("geolocation_zip_code_prefix",) for source in contract.sources}
+        self.kept = project.folder / "kept.duckdb"
+
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.project.warehouse)) as connection:
+            return connection.execute(sql).fetchall()
+
+    def note(self, source: str, change: str, where: str) -> None:
+        """Note the keys of the rows that are there."""
+        fields = ", ".join(f"'{name}', {name}" for name in self.keys[source])
+        self.execute(
+            f"insert into etl.changed_keys select distinct 'test', '{source}', '{change}', "
+            f"cast(json_object({fields}) as varchar), false from raw.stg_{source} where {where}"
+        )
+
+    def insert(self, source: str, where: str, **values: object) -> None:
+        """Insert copies of rows with some values replaced, as from a file that sorts last."""
+        new = values | {"_source_file": "z.csv"}
+        replaced = ", ".join(f"{literal(value)} as {name}" for name, value in new.items())
+        self.execute(
+            f"create or replace temp table added as select * replace ({replaced}) from raw.stg_{source} where {where}; "
+            f"insert into raw.stg_{source} from added"
+        )
+        keys = [f"{name} = {literal(values[name])}" for name in self.keys[source] if name in values]
+        self.note(source, "inserted", " and ".join(keys) or where)
+
+    def update(self, source: str, where: str, **values: object) -> None:
+        self.note(source, "changed", where)
+        assignments = ", ".join(f"{name} = {literal(value)}" for name, value in values.items())
+        self.execute(f"update raw.stg_{source} set {assignments} where {where}")
+
+    def delete(self, source: str, where: str) -> None:
+        assert self.execute(f"select 1 from raw.stg_{source} where {where} limit 1"), (source, where)
+        self.note(source, "deleted", where)
+        self.execute(f"delete from raw.stg_{source} where {where}")
+
+    def pending(self) -> list[str]:
+        """The raw tables with changes that no build has seen."""
+        return [
+            f"stg_{source}"
+            for (source,) in self.execute("select distinct source from etl.changed_keys where not is_built order by 1")
+        ]
+
+    def build(self, *, full_refresh: bool = False, select: tuple[str, ...] = ()) -> DbtReport:
+        report = run_dbt(
+            BUILD,
+            project=self.project.folder / "olist_dw_dbt",
+            warehouse=self.project.warehouse,
+            artifacts=self.artifacts,
+            target="dev",
+            threads=2,
+            select=select,
+            full_refresh=full_refresh,
+        )
+        assert {node.status for node in report.nodes} == {"success"}, report.having("error", "skipped", "fail")
+        return report
+
+    @property
+    def artifacts(self) -> Path:
+        return self.project.folder / "data" / ".olist_dw" / "dbt"
+
+    def contents(self) -> dict[str, tuple[int, str]]:
+        found = self.project.contents("intermediate", "core", "mart")
+        return {table: content for table, content in found.items() if table.split(".")[1] not in LISTS}
+
+    def build_incrementally(self) -> DbtReport:
+        """Build what is pending, and compare with a full refresh of the same raw tables and snapshots."""
+        report = self.build(select=selectors(self.pending()))
+        self.execute("update etl.changed_keys set is_built = true")
+        stepwise = self.contents()
+        shutil.copy(self.project.warehouse, self.kept)
+        self.build(full_refresh=True)
+        whole = self.contents()
+        shutil.copy(self.kept, self.project.warehouse)  # go on with what was built step by step
+        assert [table for table in whole if stepwise[table] != whole[table]] == []
+        return report
+
+
+def literal(value: object) -> str:
+    return "null" if value is None else "'" + str(value).replace("'", "''") + "'"
+
+
+@pytest.fixture(scope="module")
+def warehouse(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """One for all tests of this module, which build one after the other."""
+    folder = tmp_path_factory.mktemp("incremental") / "project"
+    shutil.copytree(built.folder, folder)
+    yield Warehouse(Project(folder), load_contract(folder / "config" / "sources.yml"))
+
+
+class Cast:
+    """Orders and people of the sample, each handed out once, so that no change hides another."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.used: set[str] = set()
+
+    def take(self, condition: str, wanted: str = "order_id") -> str:
+        """Return the order (or another column) of a person who was not taken before."""
+        rows = self.warehouse.execute(
+            f"select {wanted}, customer_unique_id from intermediate.int_order_enriched as o "
+            f"where {condition} order by order_id"
+        )
+        value, person = next(row for row in rows if row[1] not in self.used)
+        self.used.add(person)
+        return str(value)
+
+
+TWICE = (
+    "customer_order_number = 1 and customer_unique_id in "
+    "(select customer_unique_id from core.fact_orders where customer_order_number = 2)"
+)
+ONCE = f"not ({TWICE}) and customer_order_number = 1"
+
+
+# A load time that no row has: it shows whether a row was written again, and is no part of the comparison.
+_MARK = "timestamp '2001-01-01 00:00:00'"
+_MARKED = {"intermediate.int_order_enriched": "_loaded_at"} | {f"core.{name}": "created_at" for name in INCREMENTAL[1:]}
+
+
+def mark(warehouse: Warehouse, order: str) -> None:
+    for table, column in _MARKED.items():
+        warehouse.execute(f"update {table} set {column} = {_MARK} where order_id = '{order}'")
+
+
+def marked(warehouse: Warehouse) -> set[str]:
+    """The orders whose rows are still marked in every table."""
+    tables = [f"select order_id from {table} where {column} = {_MARK}" for table, column in _MARKED.items()]
+    return {order for (order,) in warehouse.execute(" intersect ".join(tables))}
+
+
+def test_orders_items_payments_and_reviews(warehouse: Warehouse) -> None:
+    cast = Cast(warehouse)
+    take, change = cast.take, warehouse
+
+    # A new order of a new customer_id of a known person, before all their others.
+    model = take(f"{ONCE} and has_items and has_review and total_items = 1")
+    customer = change.execute(f"select customer_id from raw.stg_orders where order_id = '{model}'")[0][0]
+    change.insert("customers", f"customer_id = '{customer}'", customer_id="new customer")
+    change.insert(
+        "orders", f"order_id = '{model}'", order_id='new "order" ü\\', customer_id="new customer",
+        order_purchase_timestamp="2016-01-05 10:00:00",
+    )  # fmt: skip
+    change.insert("order_items", f"order_id = '{model}'", order_id='new "order" ü\\')
+    change.insert("order_payments", f"order_id = '{model}'", order_id='new "order" ü\\')
+    change.insert("order_reviews", f"order_id = '{model}'", order_id='new "order" ü\\')
+
+    # Gone: the first of two orders but not its items; another one with all that it has.
+    change.delete("orders", f"order_id = '{take(TWICE + ' and has_items')}'")
+    gone = take(f"{TWICE} and has_items and has_payment and has_review")
+    for source in ("orders", "order_items", "order_payments", "order_reviews"):
+        change.delete(source, f"order_id = '{gone}'")
+    change.delete("order_items", f"order_item_id = 2 and order_id = '{take(f'{ONCE} and total_items > 1')}'")
+    change.delete("order_items", f"order_id = '{take(f'{ONCE} and total_items = 1')}'")
+    change.delete("order_payments", f"order_id = '{take(f'{ONCE} and payment_count = 1')}'")
+    change.delete("order_reviews", f"order_id = '{take(f'{ONCE} and review_count = 1')}'")
+
+    # Rows of an order that nobody knows.
+    for source in ("order_items", "order_payments", "order_reviews"):
+        change.insert(source, f"order_id = '{model}'", order_id="nobody's")
+
+    # Corrected: a status, the time that orders two orders, a payment, an item, whose order it is.
+    change.update("orders", f"order_id = '{take(f'{ONCE} and is_delivered')}'", order_status="canceled")
+    change.update("orders", f"order_id = '{take(TWICE)}'", order_purchase_timestamp="2018-12-01 10:00:00")
+    change.update("order_payments", f"order_id = '{take(f'{ONCE} and has_payment')}'", payment_value="0.07")
+    change.update("order_items", f"order_id = '{take(f'{ONCE} and has_items')}'", price="1234.56")
+    change.update("orders", f"order_id = '{take(TWICE)}'", customer_id=take(ONCE, "customer_id"))
+
+    # A second review that is later than the first.
+    reviewed = take(f"{ONCE} and review_count = 1 and review_score = 5")
+    change.insert(
+        "order_reviews", f"order_id = '{reviewed}'", review_id="second", review_score="1",
+        review_answer_timestamp="2019-01-01 10:00:00",
+    )  # fmt: skip
+    change.note("order_reviews", "inserted", "review_id = 'second'")
+
+    # The same keys with blanks around them, in a later file.
+    for source, condition, value in (
+        ("orders", "is_delivered", {"order_status": " SHIPPED "}),
+        ("order_items", "has_items", {"price": "2.22"}),
+        ("order_payments", "has_payment", {"payment_value": "3.33"}),
+        ("order_reviews", "has_review", {"review_score": "2"}),
+    ):
+        order = take(f"{ONCE} and {condition}")
+        change.insert(source, f"order_id = '{order}'", **({"order_id": f"  {order} "} | value))
+
+    # A build that stops after its first model leaves the next one as much to do.
+    mark(change, untouched := take(f"{ONCE} and has_items and has_payment and has_review"))
+    change.build(select=("int_affected_orders", "int_order_enriched"))
+    names = {node.name for node in change.build_incrementally().nodes}
+    assert set(INCREMENTAL) < names
+    assert names.isdisjoint({"snapshot_dim_product", "snapshot_dim_seller", "dim_geography", "dim_category"})
+    assert marked(change) == {untouched}, "rows of other orders stay as they are"
+
+
+def test_customers_and_zip_codes(warehouse: Warehouse) -> None:
+    take, change = Cast(warehouse).take, warehouse
+    change.update(
+        "customers", f"customer_id = '{take(TWICE, 'customer_id')}'",
+        customer_unique_id=take(TWICE, "customer_unique_id"),
+    )  # fmt: skip
+    change.update("customers", f"customer_id = '{take(TWICE, 'customer_id')}'", customer_unique_id="a new person")
+    change.update(
+        "customers", f"customer_id = '{take(ONCE, 'customer_id')}'",
+        customer_zip_code_prefix="99999", customer_city="longe", customer_state="AC",
+    )  # fmt: skip
+    change.delete("customers", f"customer_id = '{take(TWICE, 'customer_id')}'")
+    known = "customer_zip_code_prefix in (select zip_code_prefix from core.dim_geography)"
+    away = take(f"{ONCE} and {known}", "customer_zip_code_prefix")
+    change.delete("geolocation", f"geolocation_zip_code_prefix = '{away}'")
+    change.build_incrementally()
+    assert change.execute(
+        f"select count(*) from core.fact_orders as f join raw.stg_customers as c using (customer_id) "
+        f"where customer_zip_code_prefix = '{away}' and geography_key <> '-1'"
+    ) == [(0,)]
+
+    # They come back, the zip prefix with blanks and for a known prefix as well.
+    gone = change.execute("select min(customer_id) from raw.stg_orders anti join raw.stg_customers using (customer_id)")
+    change.insert(
+        "customers", "_source_line = 2", customer_id=gone[0][0], customer_unique_id=take(ONCE, "customer_unique_id")
+    )
+    change.insert("geolocation", "_source_line = 2", geolocation_zip_code_prefix=f" {away} ")
+    change.build_incrementally()
+    assert change.execute(
+        f"select count(*) > 0 from core.fact_orders as f join raw.stg_customers as c using (customer_id) "
+        f"where customer_zip_code_prefix = '{away}' and geography_key <> '-1'"
+    ) == [(True,)]
+
+
+def test_products_sellers_and_categories(warehouse: Warehouse) -> None:
+    change = warehouse
+    sold = [row[0] for row in change.execute("select distinct product_id from raw.stg_order_items order by 1 limit 3")]
+    sellers = [
+        row[0] for row in change.execute("select distinct seller_id from raw.stg_order_items order by 1 desc limit 3")
+    ]
+    change.delete("products", f"product_id = '{sold[0]}'")
+    change.update("products", f"product_id = '{sold[1]}'", product_category_name="outra")
+    change.insert("products", f"product_id = '{sold[2]}'", product_id=f" {sold[2]}", product_weight_g="7")
+    change.delete("sellers", f"seller_id = '{sellers[0]}'")
+    change.update("sellers", f"seller_id = '{sellers[1]}'", seller_city="outra")
+    category = change.execute("select min(product_category_name) from raw.stg_category_translation")[0][0]
+    change.delete("category_translation", f"product_category_name = '{category}'")
+    # Items of a product, and of a seller, that nobody knows yet.
+    item = "order_id = (select min(order_id) from raw.stg_order_items) and order_item_id = 1"
+    change.insert("order_items", item, order_id="late 1", product_id="late product")
+    change.insert("order_items", item, order_id="late 2", seller_id="late seller")
+    names = {node.name for node in change.build_incrementally().nodes}
+    assert {"fact_order_items", "dim_category", "snapshot_dim_seller"} < names
+
+    for source in ("products", "sellers"):
+        key = change.keys[source][0]
+        change.insert(source, "_source_line = 2", **{key: f"late {source[:-1]}"})
+    change.insert("products", "_source_line = 2", product_id=sold[0])
+    change.insert("sellers", "_source_line = 2", seller_id=sellers[0])
+    report = change.build_incrementally()
+    names = {node.name for node in report.nodes}
+    assert "fact_order_items" in names
+    assert names.isdisjoint({"int_order_enriched", "fact_orders", "fact_reviews", "snapshot_dim_customer"})
+    assert change.execute("select count(*) from core.fact_order_items where '-1' in (product_key, seller_key)") == [
+        (0,)
+    ]
+
+
+def test_changes_all_over_the_place(warehouse: Warehouse) -> None:
+    """Every 40th row of every source goes, every 41st comes back changed by a neighbour's values."""
+    change = warehouse
+    for source in change.keys:
+        change.delete(source, "hash(_source_line, 1) % 40 = 0")
+    for source, column in {
+        "orders": "customer_id",
+        "order_items": "product_id",
+        "order_payments": "payment_value",
+        "order_reviews": "order_id",
+        "customers": "customer_unique_id",
+        "products": "product_category_name",
+        "sellers": "seller_zip_code_prefix",
+    }.items():
+        where = "hash(_source_line, 2) % 41 = 0"
+        change.note(source, "changed", where)
+        change.execute(
+            f"update raw.stg_{source} as row set {column} = next.value from (select rowid as id, {where} as is_hit, "
+            f"lead({column}) over (order by _source_file, _source_line) as value from raw.stg_{source}) as next "
+            "where next.id = row.rowid and next.is_hit and next.value is not null"
+        )
+        change.note(source, "changed", where)
+    change.build_incrementally()
+
+
+def test_unknown_changes_replace_everything(warehouse: Warehouse) -> None:
+    """Without a full refresh: a source that was loaded anew, then a ledger that has no keys."""
+    change = warehouse
+    for number, source in enumerate(("orders", "order_items", "order_payments", "order_reviews")):
+        change.execute(f"delete from raw.stg_{source} where hash(order_id) % 7 in (0, {number})")
+        change.execute(f"insert into etl.changed_keys values ('test', '{source}', 'rebuilt', null, false)")
+    change.build_incrementally()
+    change.execute("create table kept_keys as from etl.changed_keys; drop table etl.changed_keys")
+    change.execute("delete from raw.stg_order_payments where hash(order_id) % 7 = 6")
+    change.build()
+    assert change.execute("select count(*) from core.fact_payments where hash(order_id) % 7 = 6") == [(0,)]
+    change.execute("create table etl.changed_keys as from kept_keys; drop table kept_keys")
+
+
+def test_the_nodes_of_a_change_are_known_without_dbt(warehouse: Warehouse) -> None:
+    change, project = warehouse, warehouse.project.folder / "olist_dw_dbt"
+    change.update("sellers", "_source_line = 2", seller_city="longe")
+    expected = affected_models(project, change.artifacts, change.pending())
+    assert expected
+    report = change.build(select=selectors(change.pending()))
+    assert {node.name for node in report.nodes} == set(expected)
+    assert expected.index("snapshot_dim_seller") < expected.index("dim_seller") < expected.index("fact_order_items")
+    assert affected_models(project, change.artifacts, []) == selectors([]) == ()
+
+    (project / "models" / "more.sql").write_text("select 1 as one")
+    assert affected_models(project, change.artifacts, ["stg_sellers"]) is None, "the project is another one now"
+
+
+def test_no_part_of_the_graph_leaves_a_list_of_affected_orders_behind(built: Project) -> None:
+    """Whoever selects `source:raw.stg_x+` and gets an incremental model gets the list that it replaces."""
+    manifest = json.loads((built.folder / "data" / ".olist_dw" / "dbt" / "target" / "manifest.json").read_text())
+    child_map: dict[str, list[str]] = manifest["child_map"]
+    models = {
+        node["name"]: node for node in manifest["nodes"].values() if node["config"]["materialized"] == "incremental"
+    }
+    assert set(models) == set(INCREMENTAL)
+    for key, source in manifest["sources"].items():
+        below, todo = set(), [key]
+        while todo:
+            below.update(todo)
+            todo = [child for one in todo for child in child_map[one] if child not in below]
+        for model in models.values():
+            affected_by = model["config"]["meta"].get("affected_by", "int_affected_orders")
+            if model["unique_id"] in below:
+                assert f"model.olist_dw.{affected_by}" in below, (source["name"], model["name"])
