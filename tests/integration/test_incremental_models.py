@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from olistctl.sources import Contract, load_contract
-from olistctl.transform import BUILD, DbtReport, affected_models, run_dbt, selectors
+from olistctl.transform import BUILD, DbtReport, affected_models, dbt, invoking, parsing, run_dbt, selectors
 from tests.integration.conftest import Project
 
 INCREMENTAL = ("int_order_enriched", "fact_orders", "fact_order_items", "fact_payments", "fact_reviews")
@@ -338,6 +338,28 @@ def test_the_nodes_of_a_change_are_known_without_dbt(warehouse: Warehouse) -> No
 
     (project / "models" / "more.sql").write_text("select 1 as one")
     assert affected_models(project, change.artifacts, ["stg_sellers"]) is None, "the project is another one now"
+
+
+def test_a_process_parses_the_project_once_until_it_changes(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[str] = []
+    invoke = invoking.invoke
+
+    def invoke_and_note(arguments: Sequence[str], *more: Any) -> Any:
+        commands.append(arguments[0])
+        return invoke(arguments, *more)
+
+    for module in (dbt, parsing):
+        monkeypatch.setattr(module, "invoke", invoke_and_note)
+    project = warehouse.project.folder / "olist_dw_dbt"
+    for _ in range(2):
+        warehouse.build(select=("stg_sellers",))
+    assert commands[-2:] == ["build", "build"]
+    (project / "models" / "another.sql").write_text("select 1 as one")
+    report = warehouse.build(select=("another",))
+    assert [node.name for node in report.nodes] == ["another"]
+    assert commands[-2:] == ["parse", "build"]
 
 
 def test_no_part_of_the_graph_leaves_a_list_of_affected_orders_behind(built: Project) -> None:

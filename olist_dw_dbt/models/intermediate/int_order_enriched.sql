@@ -1,7 +1,7 @@
 {#-
     A table and not a CTE: five models read it. At the size of the public data all models took 5.5 s of model time with
-    the table and 7.1 s with the CTE. In an incremental run every CTE holds the affected orders only; among them are all
-    orders of every person they name, so that these can be numbered.
+    the table and 7.1 s with the CTE. In an incremental run only affected orders are read; among them are all orders of
+    every person they name, so that these can be numbered.
 -#}
 
 with orders as (
