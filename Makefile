@@ -25,7 +25,7 @@ test: lint  ## lint, types, unit and integration tests, the dbt project on a gen
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 torture: $(VENV)/.ready  ## the long version of the tests of damage, kills, full disks and busy readers (about an hour)
-	TORTURE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/torture
+	TORTURE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/torture tests/integration
 
 lint: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/ruff check
@@ -33,8 +33,9 @@ lint: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts and the SQL floor
+bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts and the SQL floor, and small runs against a full one (half an hour)
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.deliveries --times 1 10
 
 clean:  ## remove the virtual environment and what was built; data stays
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

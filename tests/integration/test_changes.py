@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Project
+from tests.torture.scale import LONG
 
 SELLERS = "olist_sellers_dataset.csv"
 ORDERS = "olist_orders_dataset.csv"
@@ -130,9 +131,6 @@ def test_a_mended_record_reaches_the_models_with_the_next_run(project: Project) 
     project.ok("quarantine", "reopen", "1")
     project.ok("run")
     assert project.query("select total_items from core.fact_orders where order_id = ?", order) == lost
-    stepwise = project.contents("raw", "staging", "core", "mart")
-    project.ok("run", "--full-refresh")
-    assert project.contents("raw", "staging", "core", "mart") == stepwise
 
 
 def test_a_refused_file_is_read_again_when_it_changes_or_when_the_limits_do(project: Project) -> None:
@@ -166,6 +164,7 @@ def test_what_was_loaded_and_not_yet_built_is_built_by_the_next_run(project: Pro
     assert project.json("transform")["status"] == "unchanged"
 
 
+@pytest.mark.skipif(not LONG, reason="several runs: make torture")
 def test_a_test_that_fails_stands_for_strict_until_it_passes(project: Project) -> None:
     test = project.folder / "olist_dw_dbt" / "tests" / "assert_few_sellers.sql"
     test.write_text("select 1 from {{ ref('stg_category_translation') }} limit 1")

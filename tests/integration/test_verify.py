@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from tests.integration.conftest import Project, clean_environment
+from tests.torture.scale import LONG
 
 SCRATCH = Path("data/.olist_dw/verify/scratch")
 
@@ -122,6 +123,7 @@ def test_a_lost_history_and_a_lost_table_are_found(project: Project) -> None:
     assert "core.fact_orders" not in tables
 
 
+@pytest.mark.skipif(not LONG, reason="several runs: make torture")
 def test_models_that_are_older_than_the_rows_are_said_to_be(project: Project) -> None:
     deliver(project, "olist_orders_dataset_2018-11.csv", "olist_orders_dataset.csv", (b"delivered", b"shipped"))
     project.ok("load")
@@ -155,6 +157,7 @@ def test_files_that_changed_since_the_last_run_are_said_before_it_begins(project
     assert trace(project) == before
 
 
+@pytest.mark.skipif(not LONG, reason="several runs: make torture")
 def test_a_file_that_was_refused_is_no_change_until_it_is_another_one(project: Project) -> None:
     sellers = project.source_dir / "olist_sellers_dataset.csv"
     good = sellers.read_bytes()

@@ -169,7 +169,7 @@ class Stage:
         except OSError as error:
             raise _not_replaced(error, self.live) from None
         self._seen.clear()
-        if published.kept and self.state_dir:
+        if self.state_dir and self.keep_versions and not published.problem:
             prune_versions(versions_folder(self.state_dir), self.keep_versions)
         return published
 
