@@ -21,18 +21,19 @@
 {%- endmacro %}
 
 {#- The values of a key column that changed since the last build, cleaned as staging cleans them. -#}
-{% macro changed_values(sources, name) -%}
+{% macro changed_values(name) -%}
     select distinct {{ clean_text(key_value('key', name)) }} as {{ name }}
     from {{ source('etl', 'changed_keys') }}
     where
         not is_built
-        and source in ('{{ sources | join("', '") }}')
+        and source in ('{{ followed_by()[name] | join("', '") }}')
 {%- endmacro %}
 
 {#-
     How much the incremental models are to replace:
       none     they do not exist, or are built anew: there is nothing to replace
-      all      the changes are not known: there is no etl.changed_keys, or a source was loaded anew
+      all      the changes are not known: there is no etl.changed_keys, a source was loaded anew, or the contract gives
+               a source a key that lacks the column by which it is followed
       changed  what the changed keys touch
 -#}
 {% macro extent_of_replacement() -%}
@@ -40,8 +41,35 @@
     {%- if should_full_refresh() or not built_relations(models_by_order()) -%} {{ return('none') }} {%- endif -%}
     {%- set changed_keys = source('etl', 'changed_keys') -%}
     {%- if load_relation(changed_keys) is none -%} {{ return('all') }} {%- endif -%}
-    {%- set anew = run_query("select count(*) from " ~ changed_keys ~ " where not is_built and change = 'rebuilt'") -%}
-    {{ return('all' if anew.columns[0].values()[0] > 0 else 'changed') }}
+    {%- set unknown -%}
+        select count(*)
+        from {{ changed_keys }}
+        where
+            not is_built
+            and (
+                change = 'rebuilt'
+                {%- for name, sources in followed_by().items() %}
+                or (source in ('{{ sources | join("', '") }}') and not {{ has_key_column('key', name) }})
+                {%- endfor %}
+            )
+    {%- endset -%}
+    {{ return('all' if run_query(unknown).columns[0].values()[0] > 0 else 'changed') }}
+{%- endmacro %}
+
+{#- The sources by the column of their keys that says which orders a change touches. -#}
+{% macro followed_by() -%}
+    {{ return({
+        'order_id': ['orders', 'order_items', 'order_payments', 'order_reviews'],
+        'customer_id': ['customers'],
+        'geolocation_zip_code_prefix': ['geolocation'],
+        'product_id': ['products'],
+        'seller_id': ['sellers'],
+    }) }}
+{%- endmacro %}
+
+{#- Whether a key has a column. Quotes are escaped within a value, so the quoted name stands in no value. -#}
+{% macro has_key_column(key, name) -%}
+    ({{ key }} like '%"{{ name }}":%')
 {%- endmacro %}
 
 {#- The models that replace the rows of affected orders; the first two hold every order with its person. -#}

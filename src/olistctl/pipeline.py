@@ -66,6 +66,7 @@ class _State:
     full_refresh: bool = False
     inspections: tuple[Inspection, ...] = ()
     selection: tuple[str, ...] | None = ()  # what of the dbt project a run builds and tests; None: all
+    was_tested: bool = False  # all that is in the warehouse, before this run
     load: LoadReport | None = None
     transform: DbtReport | None = None
     tests: DbtReport | None = None
@@ -76,9 +77,9 @@ class _State:
 
 def _extract(state: _State, work: Work) -> Outcome:
     """Stage 1, EXTRACT: find the files and look at every byte of them."""
-    files = files_present(state.contract, work.settings.source_dir)
+    files = files_present(state.contract, work.settings.source_dir, state.limits.accepted)
     known: tuple[FileState, ...] = ()
-    if not work.full_refresh:
+    if not state.full_refresh:
         with work.stage.connection() as connection:
             known = file_states(connection, files, state.limits, state.fingerprints)
     state.inspections = inspect_news(files, known, work.progress)
@@ -103,7 +104,7 @@ def _load(state: _State, work: Work) -> Outcome:
             run_id=work.run_id,
             at=work.started_at,
             limits=state.limits,
-            fresh=work.full_refresh,
+            fresh=state.full_refresh,
             has_live=has_live,
             evidence_dir=work.settings.quarantine_dir,
             progress=work.progress,
@@ -126,7 +127,9 @@ def _transform(state: _State, work: Work) -> Outcome:
     project = project_sha256(work.settings.dbt_project)
     with work.stage.connection() as connection:
         unbuilt = ledger.source_changes(connection, is_built=False)
-        is_built = not state.full_refresh and ledger.built_project(connection) == project
+        before = ledger.last_build(connection)
+    state.was_tested = before is not None and before.is_tested
+    is_built = not state.full_refresh and before is not None and before.project_sha256 == project
     if is_built and not unbuilt:
         return Outcome(None, "nothing to build")
     tables = [source.table for source in state.contract.sources if source.name in {u.source for u in unbuilt}]
@@ -135,9 +138,18 @@ def _transform(state: _State, work: Work) -> Outcome:
     work.brings_data = True
     state.transform = _dbt(work, BUILD, state.selection or (), full_refresh=rebuilt)
     outcome = _models_done(work, state.transform)
+    build = ledger.Build(work.run_id, project, work.started_at)
     with work.stage.connection() as connection:
-        ledger.note_built(connection, work.run_id, project, work.started_at, everything=state.selection is None)
-    return outcome
+        if state.selection is None:
+            build = replace(build, relations=state.transform.relations)
+            gone = set(before.relations) - set(build.relations) if before else set()
+            dropped = work.stage.drop_relations(connection, sorted(gone))
+        else:
+            assert before
+            build = replace(build, relations=before.relations, failed_tests=before.failed_tests)
+            dropped = 0
+        ledger.note_built(connection, build)
+    return replace(outcome, note=f"{outcome.note}, {dropped} dropped") if dropped else outcome
 
 
 def _snapshot(state: _State, work: Work) -> Outcome:
@@ -150,23 +162,20 @@ def _snapshot(state: _State, work: Work) -> Outcome:
 def _test(state: _State, work: Work) -> Outcome:
     """Stage 4, DATA QUALITY CHECKS: every dbt test; a failing one is a warning."""
     _check_models(work)
-    everything = work.command == "test" or work.strict or state.selection is None
+    everything = work.command == "test" or work.strict or state.selection is None or not state.was_tested
     if not everything and not state.selection:
         return Outcome(None, "nothing to test")
     state.tests = _dbt(work, TEST, () if everything else state.selection or ())
-    clean = not state.tests.having("fail", "error", "warn")
+    failed = {node.name: node for node in state.tests.having("fail", "error", "warn")}
+    findings = [_failed_test(node) for node in failed.values()]
+    tested = None if everything else {node.name for node in state.tests.nodes}
     with work.stage.connection() as connection:
-        ledger.note_tested(connection, everything=everything, passed=clean)
-    for node in state.tests.having("fail", "error", "warn"):
-        rows = f"{node.failures:,} rows" if node.failures else node.message or ""
-        where = f"{node.model}.{node.column}" if node.model and node.column else node.model or node.file
-        hint = None if node.status == "warn" else f"olistctl test, or read {node.file}"
-        work.warn(
-            Finding(f"test {node.name} {_verb(node)}: {rows}", where, hint),
-            "test",
-            node.model,
-            "test_" + node.status,
-        )
+        stand = ledger.note_tested(connection, tested, findings)
+    for test in findings:
+        node = failed[test.test]
+        work.warn(Finding(test.message, test.where, test.hint), "test", node.model, "test_" + node.status)
+    for test in stand:
+        work.warn(Finding(test.message, test.where, test.hint), "test", None, "test_fail", is_known=True)
     bad = len(state.tests.having("fail", "error"))
     warned = len(state.tests.having("warn"))
     passed = len(state.tests.having("pass"))
@@ -212,8 +221,10 @@ def run_pipeline(
         settings,
         command,
         {name: partial(step, state) for name, step in PIPELINES[command].items()},
-        full_refresh=full_refresh and "load" in PIPELINES[command],  # otherwise there is nothing to fill raw from
+        full_refresh=full_refresh,
         strict=strict,
+        # One stage anew is no reason to take from readers what the others have built.
+        begin_with="history" if full_refresh and {"load", "transform"} <= set(PIPELINES[command]) else "copy",
         needs_warehouse="load" not in PIPELINES[command],
         progress=progress,
     )
@@ -245,18 +256,20 @@ def _idle(settings: Settings, command: str, state: _State, *, strict: bool) -> R
     if not {"load", "transform"} & set(steps) or not settings.warehouse.is_file() or has_leftovers(settings):
         return None
     try:
-        files = files_present(state.contract, settings.source_dir) if "load" in steps else ()
+        files = files_present(state.contract, settings.source_dir, state.limits.accepted) if "load" in steps else ()
         with read_only(settings.warehouse) as connection:
             if not ledger.is_current(connection):
                 return None
             standing = read_standing(connection, settings, files, state.limits, state.fingerprints)
-            is_clean = "test" not in steps or ledger.is_built_clean(connection)
     except (OlistctlError, OSError, duckdb.Error):
         return None
     state.fingerprints.save()
     busy = ("load" in steps and standing.has_news) or ("transform" in steps and standing.needs_models)
     findings = standing.findings if "load" in steps else ()
-    if busy or (strict and (findings or not is_clean)):
+    if "test" in steps:
+        busy = busy or not standing.is_tested
+        findings += standing.failed_tests
+    if busy or (strict and findings):
         return None
     return RunReport(None, command, False, "unchanged", settings.warehouse, 0.0, (), findings)
 
@@ -291,6 +304,13 @@ def _models_done(work: Work, report: DbtReport) -> Outcome:
     models = sum(node.kind == "model" for node in report.nodes)
     snapshots = sum(node.kind == "snapshot" for node in report.nodes)
     return Outcome(None, f"{counted(models, 'model')}, {counted(snapshots, 'snapshot')}")
+
+
+def _failed_test(node: NodeResult) -> ledger.FailedTest:
+    rows = f"{node.failures:,} rows" if node.failures else node.message or ""
+    where = f"{node.model}.{node.column}" if node.model and node.column else node.model or node.file
+    hint = None if node.status == "warn" else f"olistctl test, or read {node.file}"
+    return ledger.FailedTest(node.name, f"test {node.name} {_verb(node)}: {rows}", where, hint)
 
 
 def _verb(node: NodeResult) -> str:

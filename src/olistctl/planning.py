@@ -12,33 +12,38 @@ from typing import TYPE_CHECKING
 
 from olistctl import ledger
 from olistctl.config import Settings
-from olistctl.errors import ConfigError
+from olistctl.config.strict_yaml import nearest_hint
+from olistctl.errors import ConfigError, UsageError
 from olistctl.ledger import SourceChange
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
-from olistctl.loading.detection import unread
-from olistctl.loading.report import HELD, UNCHANGED
+from olistctl.loading.detection import NEW, unread
+from olistctl.loading.report import HELD, MISSING, UNCHANGED
 from olistctl.reading import Inspection, table_of
 from olistctl.results import Finding, Progress
 from olistctl.sources import Contract, Fingerprints, SourceFile, find_files
 from olistctl.transform import affected_models, project_sha256
 from olistctl.validation import inspect_all
-from olistctl.warehouse import connect_scratch, read_only
+from olistctl.warehouse import connect_scratch, is_as_published, read_only
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_NOTHING_BUILT = "nothing is built yet"
+CHANGED_OUTSIDE = "another program has changed the warehouse since it was published"
 
 
 @dataclass(frozen=True)
 class Standing:
     """How a warehouse stands against the source folder and the dbt project.
 
-    `unbuilt` are changes in `raw` that the models do not know yet; `is_built` tells whether the models were built with
-    the project as it is.
+    `unbuilt` are changes in `raw` that the models do not know yet; `outdated` says why all models must be built, if
+    they must.
     """
 
     files: tuple[FileState, ...]
     unbuilt: tuple[SourceChange, ...]
-    is_built: bool
+    outdated: str | None
+    build: ledger.Build | None
 
     @property
     def has_news(self) -> bool:
@@ -48,7 +53,18 @@ class Standing:
     @property
     def needs_models(self) -> bool:
         """Tell whether the models are not what they would be if built now."""
-        return bool(self.unbuilt) or not self.is_built
+        return bool(self.unbuilt) or self.outdated is not None
+
+    @property
+    def is_tested(self) -> bool:
+        """Tell whether all tests have run on the models as they are."""
+        return self.build is not None and self.build.is_tested
+
+    @property
+    def failed_tests(self) -> tuple[Finding, ...]:
+        """The tests that did not pass when they ran last."""
+        failed = self.build.failed_tests if self.build else ()
+        return tuple(Finding(test.message, test.where, test.hint) for test in failed)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -92,11 +108,14 @@ def fingerprints_of(settings: Settings) -> Fingerprints:
     return Fingerprints(settings.state_dir / "fingerprints.json")
 
 
-def files_present(contract: Contract, source_dir: Path) -> tuple[SourceFile, ...]:
-    """Return the files of the source folder.
+def files_present(
+    contract: Contract, source_dir: Path, accepted: frozenset[str] = frozenset()
+) -> tuple[SourceFile, ...]:
+    """Return the files of the source folder; `accepted` must be names among them.
 
     Raises:
         ConfigError: it cannot be read, or none of the nine is there.
+        UsageError: a name is not there.
     """
     files = find_files(contract, source_dir)
     if not any(file.exists for file in files):
@@ -105,6 +124,9 @@ def files_present(contract: Contract, source_dir: Path) -> tuple[SourceFile, ...
             where=str(source_dir),
             hint="name their folder with --source-dir, or make a sample with `olistctl sample`",
         )
+    names = [file.name for file in files]
+    for name in sorted(accepted - set(names)):
+        raise UsageError(f"--accept names no file of {source_dir}: '{name}'", hint=nearest_hint(name, names))
     return files
 
 
@@ -118,8 +140,20 @@ def read_standing(
     """Compare a warehouse, whose ledger must be today's, with its files and its project."""
     states = file_states(connection, files, limits, fingerprints)
     unbuilt = ledger.source_changes(connection, is_built=False)
-    built_by = ledger.built_project(connection)
-    return Standing(states, unbuilt, built_by is not None and built_by == project_sha256(settings.dbt_project))
+    build = ledger.last_build(connection)
+    return Standing(states, unbuilt, _why_outdated(settings, build), build)
+
+
+def _why_outdated(settings: Settings, build: ledger.Build | None) -> str | None:
+    if build is None:
+        return _NOTHING_BUILT
+    if not is_as_published(settings.warehouse, settings.state_dir):
+        return CHANGED_OUTSIDE
+    if build.project_sha256 is None:
+        return "the models are not known to be what the dbt project makes of raw"
+    if build.project_sha256 != project_sha256(settings.dbt_project):
+        return "the dbt project has changed since the models were built"
+    return None
 
 
 def inspect_news(
@@ -139,6 +173,8 @@ def make_plan(
     contract: Contract,
     files: Sequence[SourceFile],
     limits: Limits,
+    *,
+    full_refresh: bool = False,
     progress: Progress | None = None,
 ) -> Plan:
     """Find out what `olistctl run` would do, by loading what is news into a scratch database; nothing is written.
@@ -147,35 +183,37 @@ def make_plan(
         EnvironmentFault: the warehouse cannot be read.
     """
     if not settings.warehouse.is_file():
-        return _first_plan(files)
-    with _readable_ledger(settings) as connection:
-        standing = read_standing(connection, settings, files, limits, fingerprints_of(settings))
-    report = _load_on_trial(settings, contract, files, standing, limits, progress) if standing.has_news else None
-    return _plan(settings, contract, standing, report)
+        standing = Standing(_new_files(files), (), _NOTHING_BUILT, None)
+    else:
+        with _readable_ledger(settings) as connection:
+            standing = read_standing(connection, settings, files, limits, fingerprints_of(settings))
+    report = None
+    if full_refresh or standing.has_news:
+        report = _load_on_trial(settings, contract, files, standing, limits, full_refresh, progress)
+    return _plan(settings, contract, standing, report, full_refresh)
 
 
-def _first_plan(files: Sequence[SourceFile]) -> Plan:
+def _new_files(files: Sequence[SourceFile]) -> tuple[FileState, ...]:
     nothing = ledger.Held(0, 0)
-    states = (
-        FileState(f.source.name, f.source.table, f.name, "new" if f.exists else "missing", True, None, nothing)
+    return tuple(
+        FileState(f.source.name, f.source.table, f.name, NEW if f.exists else MISSING, True, None, nothing)
         for f in files
     )
-    changes = tuple(TableChange(f"raw.{file.source.table}", None, None, None) for file in files if file.exists)
-    return Plan(tuple(states), (), (), tuple(dict.fromkeys(changes)), None, "nothing is built yet")
 
 
-def _plan(settings: Settings, contract: Contract, standing: Standing, report: LoadReport | None) -> Plan:
+def _plan(
+    settings: Settings, contract: Contract, standing: Standing, report: LoadReport | None, full_refresh: bool
+) -> Plan:
     tables = {source.name: source.table for source in contract.sources}
     changes = report.changes if report else ()
     files = report.files if report else tuple(file.as_load() for file in standing.files)
-    touched = {change.source for change in (*changes, *standing.unbuilt)}
-    rebuilt = [change.source for change in (*changes, *standing.unbuilt) if change.rebuilt]
-    reason = None
-    if not standing.is_built:
-        reason = "the dbt project has changed since the models were built"
-    elif rebuilt:
-        reason = f"all of {', '.join(sorted(set(rebuilt)))} is read again"
-    chosen = None if not standing.is_built else sorted(tables[source] for source in touched if source in tables)
+    all_changes = (*changes, *standing.unbuilt)
+    reason = "--full-refresh" if full_refresh else standing.outdated
+    if gone := sorted({file.source for file in standing.files} - set(tables)):
+        reason = f"{', '.join(gone)} has left the contract"
+    chosen = None if reason else sorted({tables[change.source] for change in all_changes})
+    if not reason and (rebuilt := sorted({change.source for change in all_changes if change.rebuilt})):
+        reason = f"all of {', '.join(rebuilt)} is read again"
     return Plan(
         files=standing.files,
         held_back=tuple(file.file for file in files if file.status == HELD),
@@ -198,16 +236,16 @@ def _load_on_trial(
     files: Sequence[SourceFile],
     standing: Standing,
     limits: Limits,
+    full_refresh: bool,
     progress: Progress | None,
 ) -> LoadReport:
     """Load as a run would, into a scratch database that begins with the tables that may change."""
-    inspections = inspect_news(files, standing.files, progress)
+    inspections = inspect_news(files, () if full_refresh else standing.files, progress)
     untouched = {state.source for state in standing.files if state.loaded}
     untouched -= {state.source for state in standing.files if state.is_news}
-    with _scratch(settings) as connection:
-        ledger.carry_over(connection)
+    with _scratch(settings) as (connection, has_live):
         connection.execute("create schema raw")
-        for source in contract.sources:
+        for source in contract.sources if not full_refresh else ():
             kind = "view" if source.name in untouched else "table"
             if _is_in_live(connection, source.table):
                 connection.execute(f"create {kind} {table_of(source)} as from live.{table_of(source)}")
@@ -218,20 +256,27 @@ def _load_on_trial(
             run_id="plan",
             at=datetime(1970, 1, 1),
             limits=limits,
-            fresh=False,
+            fresh=full_refresh,
+            has_live=has_live,
             progress=progress,
         )
 
 
 @contextmanager
-def _scratch(settings: Settings) -> Iterator[DuckDBPyConnection]:
+def _scratch(settings: Settings) -> Iterator[tuple[DuckDBPyConnection, bool]]:
+    """Give a scratch database with the ledger of the warehouse, which is attached as `live` where there is one."""
     with (
         tempfile.TemporaryDirectory(prefix="olistctl-") as folder,
         connect_scratch(Path(folder), threads=settings.threads) as connection,
     ):
-        path = str(settings.warehouse).replace("'", "''")
-        connection.execute(f"attach '{path}' as live (read_only)")
-        yield connection
+        has_live = settings.warehouse.is_file()
+        if has_live:
+            path = str(settings.warehouse).replace("'", "''")
+            connection.execute(f"attach '{path}' as live (read_only)")
+            ledger.carry_over(connection)
+        else:
+            ledger.create(connection)
+        yield connection, has_live
 
 
 @contextmanager
@@ -241,8 +286,7 @@ def _readable_ledger(settings: Settings) -> Iterator[DuckDBPyConnection]:
         if ledger.is_current(connection):
             yield connection
             return
-    with _scratch(settings) as connection:
-        ledger.carry_over(connection)
+    with _scratch(settings) as (connection, _):
         yield connection
 
 

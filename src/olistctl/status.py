@@ -92,7 +92,7 @@ def read_status(settings: Settings, progress: Progress | None = None) -> StatusR
         present, problem = find_files(contract, settings.source_dir), None
     except ConfigError as error:
         present, problem = (), error.message
-    plan = make_plan(settings, contract, present, Limits.of(settings), progress)
+    plan = make_plan(settings, contract, present, Limits.of(settings), progress=progress)
     stat = settings.warehouse.stat() if exists else None
     return StatusReport(
         warehouse=settings.warehouse,

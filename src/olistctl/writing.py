@@ -11,17 +11,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 from olistctl import __version__, interruption, journal, ledger, logs
 from olistctl.config import Settings
 from olistctl.errors import DataError, EnvironmentFault, Interrupted, OlistctlError, UsageError
 from olistctl.ledger import LoggedError, PipelineRun
 from olistctl.results import Finding, NoProgress, Progress, counted
-from olistctl.warehouse import Stage, holder_is_alive, machine_fault, open_stage, stage_folder
+from olistctl.warehouse import Stage, holder_is_alive, is_as_published, machine_fault, open_stage, stage_folder
 
 log = logs.get_logger(__name__)
 
-# What a full refresh keeps: it rebuilds everything but the history.
+# What the stage holds before the first step: a copy of the live warehouse; its ledger and its history alone, from
+# which a full refresh rebuilds the rest; nothing.
+Beginning = Literal["copy", "history", "empty"]
 _HISTORY = ("snapshots",)
 
 
@@ -91,16 +94,16 @@ def write_warehouse(
     strict: bool = False,
     needs_warehouse: bool = True,
     brings_data: bool = True,
-    starts_empty: bool = False,
+    begin_with: Beginning = "copy",
     tolerates_damage: bool = False,
     progress: Progress | None = None,
 ) -> Work:
-    """Do the steps on a stage file, a copy of the live warehouse, and publish it.
+    """Do the steps on a stage file and publish it.
 
-    `full_refresh` begins with an empty stage that has only the ledger and the history; `strict` turns warnings
-    into a failure that publishes nothing; `needs_warehouse`: there must be a live warehouse already;
-    `brings_data`: the replaced file is kept as a version to roll back to; `starts_empty`: the first step fills
-    the stage; `tolerates_damage`: a live file that cannot be read counts as none.
+    `full_refresh` is for the record; `strict` turns warnings into a failure that publishes nothing;
+    `needs_warehouse`: there must be a live warehouse already; `brings_data`: the replaced file is kept as a version to
+    roll back to; `begin_with`: what the stage holds before the first step; `tolerates_damage`: a live file that
+    cannot be read counts as none.
 
     Raises:
         OlistctlError: a step could not be done; the live warehouse is as before.
@@ -115,8 +118,7 @@ def write_warehouse(
             if needs_warehouse and not stage.live.exists():
                 hint = "`olistctl run --full-refresh` builds it"
                 raise EnvironmentFault("there is no warehouse yet", where=str(stage.live), hint=hint)
-            if not starts_empty:
-                _fill(work)
+            _fill(work, begin_with)
             for name, step in steps.items():
                 _do(work, name, step)
             if strict and work.findings:
@@ -138,17 +140,26 @@ def has_leftovers(settings: Settings) -> bool:
     return stage_folder(settings).exists() or bool(journal.read_journal(settings.journal_dir))
 
 
-def _fill(work: Work) -> None:
-    """Fill the stage: a copy of the live warehouse, or for a full refresh only its ledger and history."""
-    if not work.full_refresh:
-        work.stage.copy_live()
-    with work.stage.connection() as connection:
-        if work.full_refresh:
+def _fill(work: Work, begin_with: Beginning) -> None:
+    if begin_with == "copy":
+        _copy_live(work)
+    elif begin_with == "history":
+        with work.stage.connection() as connection:
             with work.stage.attached_live(connection) as has_live:
                 if has_live:
                     ledger.carry_over(connection)
                     work.stage.copy_schemas(connection, _HISTORY)
+            ledger.create(connection)
+
+
+def _copy_live(work: Work) -> None:
+    """Begin with a copy of the live warehouse; of one that another program has changed, all models are built anew."""
+    work.stage.copy_live()
+    with work.stage.connection() as connection:
         ledger.create(connection)
+        if work.stage.has_live and not is_as_published(work.stage.live, work.settings.state_dir):
+            log.warning("%s: another program has changed the warehouse since it was published", work.stage.live)
+            ledger.forget_build(connection)
 
 
 def _do(work: Work, name: str, step: Step) -> None:
@@ -243,9 +254,8 @@ def _record_failure(work: Work, error: BaseException) -> None:
 
 
 def _enter_in_live(work: Work, run: PipelineRun) -> None:
-    work.stage.copy_live()
+    _copy_live(work)
     with work.stage.connection() as connection:
-        ledger.create(connection)
         ledger.record_run(connection, run)
     work.stage.publish(keep_replaced=False)
     journal.forget_journal(work.settings.journal_dir, [run.run_id])

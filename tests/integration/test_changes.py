@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.integration.conftest import Project
@@ -170,8 +171,11 @@ def test_a_test_that_fails_stands_for_strict_until_it_passes(project: Project) -
     test.write_text("select 1 from {{ ref('stg_category_translation') }} limit 1")
     assert project.json("run")["status"] == "warnings"
     move_a_seller(project, "outra cidade")
-    assert project.json("run")["status"] == "success", "what is not downstream of the change is not tested again"
-    assert project.json("run")["status"] == "unchanged"
+    report = project.json("run")
+    assert "assert_few_sellers" not in {node["name"] for node in report["tests"]["nodes"]}
+    assert "assert_few_sellers" in report["findings"][0]["message"], "what did not run again still stands"
+    report = project.json("run")
+    assert (report["status"], len(report["findings"])) == ("unchanged", 1)
     assert project.call("run", "--strict").returncode == 1
     test.write_text("select 1 from {{ ref('stg_category_translation') }} where false")
     assert project.json("run", "--strict")["status"] == "success"
@@ -185,6 +189,47 @@ def test_a_changed_project_builds_everything(project: Project) -> None:
     assert plan["reason"] == "the dbt project has changed since the models were built"
     report = project.json("run")
     assert len(report["transform"]["nodes"]) > 30
+    assert project.json("run")["status"] == "unchanged"
+
+
+def test_a_model_that_is_deleted_leaves_the_warehouse_and_nobody_elses_table_does(project: Project) -> None:
+    marts = project.folder / "olist_dw_dbt" / "models" / "marts" / "seller"
+    (marts / "mart_extra.sql").write_text("select 1 as n")
+    project.ok("run")
+    with duckdb.connect(str(project.warehouse)) as analyst:
+        analyst.execute("create table mart.my_own as from mart.mart_extra")
+    (marts / "mart_extra.sql").unlink()
+    report = project.json("run")
+    assert "1 dropped" in next(stage["note"] for stage in report["stages"] if stage["stage"] == "transform")
+    names = {name for (name,) in project.query("select table_name from duckdb_tables() where schema_name = 'mart'")}
+    assert "mart_extra" not in names
+    assert "my_own" in names
+
+
+def test_a_warehouse_that_another_program_changed_is_built_anew(project: Project) -> None:
+    before = project.contents("core", "mart")
+    with duckdb.connect(str(project.warehouse)) as analyst:
+        analyst.execute("update core.fact_orders set total_price = 0; drop table mart.mart_cohort_analysis")
+        analyst.execute("create table main.notes as select 'mine' as note")
+    plan = project.json("run", "--dry-run")
+    assert plan["reason"] == "another program has changed the warehouse since it was published"
+    project.ok("load"), "what is published in between hides nothing"
+    assert len(project.json("run")["transform"]["nodes"]) > 30
+    assert project.contents("core", "mart") == before
+    assert project.value("select note from main.notes") == "mine"
+    assert project.json("run")["status"] == "unchanged"
+
+
+def test_loading_all_anew_leaves_the_marts_and_the_next_run_builds_and_tests_them(project: Project) -> None:
+    before = project.contents("staging", "core", "mart")
+    project.ok("load", "--full-refresh")
+    assert project.contents("staging", "core", "mart") == before
+    assert {c["inserted"] for c in project.json("run", "--full-refresh", "--dry-run")["changes"]} == {None}
+    project.ok("transform")
+    assert project.json("run", "--dry-run")["models"] == []
+    report = project.json("run")
+    assert len(report["tests"]["nodes"]) > 100, "nobody has tested yet what transform built"
+    assert report["transform"] is None
     assert project.json("run")["status"] == "unchanged"
 
 
@@ -220,8 +265,13 @@ def test_a_dry_run_before_the_first_run_says_that_all_is_built(tmp_path: Path, p
     plan = project.json("run", "--dry-run")
     assert plan["reason"] == "nothing is built yet"
     assert {change["inserted"] for change in plan["changes"]} == {None}
-    assert "All models would be built" in project.ok("run", "--dry-run").stdout
+    assert "(nothing is built yet)" in project.ok("run", "--dry-run").stdout
     assert not project.warehouse.exists()
+    (project.source_dir / SELLERS).write_text("<!DOCTYPE html>")
+    plan = project.json("run", "--dry-run")
+    assert [(finding["where"], finding["hint"]) for finding in plan["findings"]] == [
+        (SELLERS, "unpack or export it as UTF-8 CSV")
+    ]
 
 
 # --- files that have shrunk ---
@@ -243,7 +293,9 @@ def test_a_delivery_that_looks_partial_waits_until_it_is_accepted(project: Proje
     assert "held back" in project.ok("run").stderr
     project.ok("run", "--full-refresh")
     assert project.value("select count(*) from raw.stg_sellers") == len(lines) - 1
-    assert project.json("run", "--accept", SELLERS)["status"] == "success"
+    wrong = project.call("run", "--accept", SELLERS.replace("sellers", "seller"))
+    assert (wrong.returncode, f"did you mean '{SELLERS}'?" in wrong.stderr) == (2, True)
+    assert project.json("run", "--accept", f"data/source/{SELLERS}")["status"] == "success"
     assert project.value("select count(*) from raw.stg_sellers") == len(lines) // 2 - 1
     assert project.value("select count(*) from core.dim_seller where is_current") < sellers
 
@@ -257,14 +309,14 @@ def contract_file(project: Project) -> Iterator[Path]:
 
 
 def test_a_changed_contract_is_said_and_reads_its_source_again(project: Project, contract_file: Path) -> None:
-    loaded = project.query("select distinct _run_id from raw.stg_orders")
-    edit(
-        contract_file,
-        b"{name: geolocation_city, type: text}",
-        b"{name: geolocation_city, type: text, required: true}",
-    )
-    assert [c["inserted"] for c in project.json("run", "--dry-run")["changes"]] == [None]
+    loaded = project.query("select distinct _run_id from raw.stg_sellers")
+    edit(contract_file, b"key: [order_id]", b"key: [customer_id]")
+    assert [c["table"] for c in project.json("run", "--dry-run")["changes"]] == ["raw.stg_orders"]
     report = project.json("run")
-    assert report["load"]["contract_changes"] == ["geolocation (what its columns may hold)"]
-    assert project.query("select distinct _run_id from raw.stg_orders") == loaded, "other sources stay"
+    assert report["load"]["read_again"] == ["orders (contract changed: its key, or what its records may hold)"]
+    assert project.query("select distinct _run_id from raw.stg_sellers") == loaded, "other sources stay"
     assert project.json("run")["status"] == "unchanged"
+    ids = deliver_orders(project)
+    project.ok("run")
+    found = project.query("select order_status from core.fact_orders where list_contains(?, order_id)", ids)
+    assert found == [("canceled",)] * 2, "changes that do not name their orders may have touched any"

@@ -100,6 +100,20 @@ def test_the_hash_follows_names_and_contents_and_nothing_else(project: Path) -> 
     assert len({first, renamed, project_sha256(project)}) == 3
 
 
+@pytest.mark.parametrize("folder", ["target", "logs"])
+def test_a_folder_of_models_may_have_any_name(project: Path, folder: str) -> None:
+    first = project_sha256(project)
+    (project / "models" / folder).mkdir()
+    (project / "models" / folder / "c.sql").write_text("select 3")
+    assert project_sha256(project) != first
+
+
+def test_links_in_a_circle_have_an_end(project: Path) -> None:
+    (project / "models" / "up").symlink_to(project)
+    (project / "models" / "here").symlink_to(project / "models")
+    assert project_sha256(project) == project_sha256(project)
+
+
 def test_selectors_name_what_lies_downstream() -> None:
     assert selectors(["stg_orders", "stg_sellers"]) == (
         "source:raw.stg_orders+", "source:raw.stg_sellers+", "int_affected_orders",

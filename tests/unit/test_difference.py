@@ -154,14 +154,14 @@ def test_a_changed_contract_reads_the_source_again_and_says_how_it_changed(desk:
         desk.contract, sources=(replace(sellers, columns=(*columns, *sellers.columns[2:])), *desk.contract.sources[:1])
     )
     report = desk.load()
-    assert report.contract_changes == ("sellers (what its columns may hold)",)
+    assert report.read_again == ("sellers (contract changed: its key, or what its records may hold)",)
     assert changed(desk) == {"*": "rebuilt"}
     number = replace(sellers.columns[1], type="integer")
     desk.contract = replace(
         desk.contract, sources=(replace(sellers, columns=(sellers.columns[0], number, *sellers.columns[2:])),)
     )
     report = desk.load()
-    assert report.contract_changes == ("sellers (seller_zip_code_prefix was VARCHAR, is INTEGER)",)
+    assert report.read_again == ("sellers (contract changed: seller_zip_code_prefix was VARCHAR, is INTEGER)",)
 
 
 # --- any sequence of deliveries ---

@@ -12,6 +12,7 @@ import pytest
 from olistctl.sources import Fingerprints, identity_of
 
 OLD = 1_500_000_000
+KNOWN = "0" * 64  # the hash of nothing: who returns it has not read the file
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def sha256(content: bytes) -> str:
 def test_a_file_as_it_was_is_not_read(cache: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes(b"a")
-    assert remembered(cache, file, "known").sha256_of(file) == "known"
+    assert remembered(cache, file, KNOWN).sha256_of(file) == KNOWN
 
 
 @pytest.mark.parametrize("change", ["content", "touch", "mtime restored", "another inode", "hard link"])
@@ -41,7 +42,7 @@ def test_a_file_whose_metadata_moved_is_read(cache: Path, tmp_path: Path, change
     file = tmp_path / "a.csv"
     file.write_bytes(b"a")
     os.utime(file, (OLD, OLD))
-    known = remembered(cache, file, "known")
+    known = remembered(cache, file, KNOWN)
     if change in ("content", "mtime restored"):
         file.write_bytes(b"b")
     if change == "another inode":
@@ -74,8 +75,12 @@ def test_a_hash_is_kept_only_for_the_file_that_it_was_taken_of(cache: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    "content", ["", "no JSON {", "[]", "3", '{"/a": 3}', '{"/a": {"identity": 3, "sha256": "x"}}', '{"/a": {}}', "\0"]
-)
+    "content",
+    [
+        "", "no JSON {", "[]", "3", '{"/a": 3}', '{"/a": {"identity": 3, "sha256": "x"}}', '{"/a": {}}', "\0",
+        pytest.param("[" * 100_000, id="deep"),
+    ],
+)  # fmt: skip
 def test_a_damaged_cache_counts_as_none(cache: Path, tmp_path: Path, content: str) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes(b"a")
@@ -83,11 +88,20 @@ def test_a_damaged_cache_counts_as_none(cache: Path, tmp_path: Path, content: st
     assert Fingerprints(cache).sha256_of(file) == sha256(b"a")
 
 
+def test_a_hash_that_is_none_and_a_pipe_in_place_of_the_cache_count_as_none(cache: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"a")
+    assert remembered(cache, file, "known").sha256_of(file) == sha256(b"a")
+    cache.unlink()
+    os.mkfifo(cache)
+    assert Fingerprints(cache).sha256_of(file) == sha256(b"a")
+
+
 def test_names_that_are_no_text_and_folders_that_cannot_be_written_are_no_error(tmp_path: Path) -> None:
     file = tmp_path / os.fsdecode(b"\xff.csv")
     file.write_bytes(b"a")
-    fingerprints = remembered(tmp_path / "fingerprints.json", file, "known")
-    assert fingerprints.sha256_of(file) == "known"
+    fingerprints = remembered(tmp_path / "fingerprints.json", file, KNOWN)
+    assert fingerprints.sha256_of(file) == KNOWN
     absent = Fingerprints(tmp_path / "nowhere" / "fingerprints.json")
     absent.sha256_of(file)
     absent.save()

@@ -114,7 +114,11 @@ def test_a_stage_leaves_no_file_behind(settings: Settings, live: Path) -> None:
         write(stage, 3)
         raise RuntimeError
     left = {path.name for path in settings.state_dir.rglob("*")} | {path.name for path in live.parent.iterdir()}
-    kept = {"versions", *(version.file.name for version in list_versions(settings.state_dir / "versions"))}
+    kept = {
+        "versions",
+        "published.json",
+        *(version.file.name for version in list_versions(settings.state_dir / "versions")),
+    }
     assert left - {"lock"} - kept == {live.name, settings.state_dir.name}
 
 

@@ -16,11 +16,11 @@ order_items as (
 
 {% if extent_of_replacement() == 'changed' -%}
 changed_products as (
-    {{ changed_values(['products'], 'product_id') }}
+    {{ changed_values('product_id') }}
 ),
 
 changed_sellers as (
-    {{ changed_values(['sellers'], 'seller_id') }}
+    {{ changed_values('seller_id') }}
 ),
 
 final as (

@@ -15,15 +15,15 @@ customers as (
 
 {% if extent == 'changed' -%}
 changed_orders as (
-    {{ changed_values(['orders', 'order_items', 'order_payments', 'order_reviews'], 'order_id') }}
+    {{ changed_values('order_id') }}
 ),
 
 changed_customers as (
-    {{ changed_values(['customers'], 'customer_id') }}
+    {{ changed_values('customer_id') }}
 ),
 
 changed_zip_codes as (
-    {{ changed_values(['geolocation'], 'geolocation_zip_code_prefix') }}
+    {{ changed_values('geolocation_zip_code_prefix') }}
 ),
 
 built as (

@@ -52,7 +52,7 @@ def run(
       olistctl run --full-refresh --source-dir ~/Downloads/olist
     """
     if dry_run:
-        _show_plan(call, source_dir, accept)
+        _show_plan(call, source_dir, accept, full_refresh=full_refresh)
     else:
         _execute(call, "run", source_dir=source_dir, full_refresh=full_refresh, strict=strict, accept=accept, wait=wait)
 
@@ -113,7 +113,7 @@ def _execute(
             name,
             full_refresh=full_refresh,
             strict=strict,
-            accepted=frozenset(accept or ()),
+            accepted=_accepted(accept),
             progress=progress,
         )
     if call.json:
@@ -124,16 +124,22 @@ def _execute(
         raise typer.Exit(ExitCode.DATA)
 
 
-def _show_plan(call: Call, source_dir: Path | None, accept: list[str] | None) -> None:
+def _accepted(accept: list[str] | None) -> frozenset[str]:
+    """Return the names of the files; a path, as a shell completes it, names its last part."""
+    return frozenset(Path(name).name for name in accept or ())
+
+
+def _show_plan(call: Call, source_dir: Path | None, accept: list[str] | None, *, full_refresh: bool) -> None:
     from olistctl.loading import Limits
     from olistctl.planning import files_present, make_plan
     from olistctl.sources import load_contract
 
     settings = call.settings(source_dir=source_dir)
     contract = load_contract(settings.contract_file)
-    limits = Limits.of(settings, frozenset(accept or ()))
+    limits = Limits.of(settings, _accepted(accept))
+    files = files_present(contract, settings.source_dir, limits.accepted)
     with call.console.progress() as progress:
-        plan = make_plan(settings, contract, files_present(contract, settings.source_dir), limits, progress)
+        plan = make_plan(settings, contract, files, limits, full_refresh=full_refresh, progress=progress)
     if call.json:
         call.console.json(plan)
     else:

@@ -1,9 +1,8 @@
-"""`etl.changed_keys` and `etl.builds`: what changed in `raw`, and how much of it the models know."""
+"""`etl.changed_keys`: what changed in `raw`, and whether the models know of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from olistctl.ledger.rows import insert
@@ -68,34 +67,3 @@ def source_changes(
         {"run_id": run_id, "is_built": is_built},
     ).fetchall()
     return tuple(SourceChange(*row) for row in rows)
-
-
-def note_built(
-    connection: DuckDBPyConnection, run_id: str, project_sha256: str, at: datetime, *, everything: bool
-) -> None:
-    """Note that the models are built from all that is in `raw`, by which state of the dbt project.
-
-    Unless `everything` was built, what the tests have found of the rest still holds.
-    """
-    connection.execute("update etl.changed_keys set is_built = true where not is_built")
-    was_clean = is_built_clean(connection) and not everything
-    connection.execute("delete from etl.builds")
-    insert(connection, "builds", [(run_id, project_sha256, at, was_clean)])
-
-
-def note_tested(connection: DuckDBPyConnection, *, everything: bool, passed: bool) -> None:
-    """Note how the tests of the models went; unless `everything` was tested, earlier failures stand."""
-    connection.execute(
-        "update etl.builds set is_clean = $passed and ($all or is_clean)", {"passed": passed, "all": everything}
-    )
-
-
-def built_project(connection: DuckDBPyConnection) -> str | None:
-    """Return the SHA-256 of the dbt project that the models were last built with."""
-    row = connection.execute("select project_sha256 from etl.builds").fetchone()
-    return row[0] if row else None
-
-
-def is_built_clean(connection: DuckDBPyConnection) -> bool:
-    """Tell whether all tests have passed on the models as they are."""
-    return connection.execute("select is_clean from etl.builds").fetchone() == (True,)

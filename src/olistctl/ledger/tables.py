@@ -100,9 +100,11 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
     "builds": (
         {
             "run_id": "VARCHAR NOT NULL",
-            "project_sha256": "VARCHAR NOT NULL",  # of the dbt project
+            "project_sha256": "VARCHAR",  # of the dbt project; NULL: the models may not be what it makes of raw
             "built_at": "TIMESTAMP NOT NULL",
-            "is_clean": "BOOLEAN NOT NULL",  # all tests have passed on what is built
+            "relations": "JSON",  # what dbt has made: [schema, table]
+            "is_tested": "BOOLEAN",  # all of it, since it was built
+            "failed_tests": "JSON",
         },
         "",
     ),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from olistctl import ledger
 from olistctl.loading.limits import Limits
-from olistctl.loading.report import HELD, MISSING, NEXT_STEPS, REFUSED, REMOVED, UNCHANGED, FileLoad
-from olistctl.reading import Inspection, link_outside
+from olistctl.loading.report import FAULTY, HELD, MISSING, REFUSED, REMOVED, UNCHANGED, FileLoad, next_step
+from olistctl.reading import Inspection, link_outside, tables_in_raw
 from olistctl.sources import Fingerprints, SourceFile
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class FileState:
             undecided=self.held.open if is_loaded else 0,
             kept=self.loaded.rows_loaded if self.loaded else 0,
             reason=self.reason,
-            hint=NEXT_STEPS.get(self.state, "").format(file=self.file) or None,
+            hint=next_step(self.state, self.file),
             is_known=True,
         )
 
@@ -62,11 +62,15 @@ def file_states(
     """Compare the files of the source folder with the ledger of a warehouse."""
     known = {(file.source, file.file_name): file for file in ledger.loaded_files(connection)}
     audits = ledger.last_audits(connection)
+    tables = tables_in_raw(connection)
     states = []
     for file in files:
         key = file.source.name, file.name
         held = ledger.held(connection, *key)
-        states.append(_state(file, known.pop(key, None), held, audits.get(key), limits, fingerprints))
+        state = _state(file, known.pop(key, None), held, audits.get(key), limits, fingerprints)
+        if state.state == UNCHANGED and file.source.table not in tables:  # dropped by hand
+            state = replace(state, state=CHANGED, is_news=True)
+        states.append(state)
     for (source, name), loaded in known.items():
         held = ledger.held(connection, source, name)
         states.append(FileState(source, "", name, REMOVED, is_news=True, loaded=loaded, held=held))
@@ -106,13 +110,11 @@ def _state(
     if not file.exists:
         return state(MISSING, is_news=was != MISSING)
     if loaded and loaded.sha256 == sha256 and _stands(file, loaded, held):
-        return state(UNCHANGED, is_news=False)
-    if (
-        audit
-        and was in (REFUSED, HELD)
-        and (audit.sha256, audit.judged_by) == (sha256, limits.fingerprint(file.source))
-    ):
-        return state(str(was), is_news=was == HELD and file.name in limits.accepted)
+        return state(UNCHANGED, is_news=was in FAULTY)  # that it is well again is worth a word
+    if audit and was in (REFUSED, HELD) and audit.sha256 == sha256:
+        before = loaded.records if loaded and was == HELD else 0
+        if audit.judged_by == limits.fingerprint(file.source, before):
+            return state(str(was), is_news=was == HELD and file.name in limits.accepted)
     return state(CHANGED if loaded else NEW, is_news=True)
 
 

@@ -30,8 +30,11 @@ class Limits:
         """Return the share of its records that a file of the source may lose."""
         return self.max_shrink_share if source.max_shrink_share is None else source.max_shrink_share
 
-    def fingerprint(self, source: Source) -> str:
-        """Return the SHA-256 of all that decides, beside its content, whether a file of the source loads."""
+    def fingerprint(self, source: Source, records_before: int = 0) -> str:
+        """Return the SHA-256 of all that decides, beside its content, whether a file of the source loads.
+
+        `records_before`: how many records the file had, where that decides.
+        """
         bad = self.max_bad_share if source.max_bad_share is None else source.max_bad_share
-        judge = (source.fingerprint, source.may_end_open, bad, self.shrink_share_of(source))
+        judge = (source.fingerprint, bad, self.shrink_share_of(source), records_before)
         return hashlib.sha256(repr(judge).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,9 +16,22 @@ from olistctl.loading.accounting import check_accounts, quarantine_bad_records
 from olistctl.loading.difference import incoming_rows, replace_file
 from olistctl.loading.evidence import keep_evidence
 from olistctl.loading.limits import Limits
-from olistctl.loading.report import HELD, LOADED, MISSING, NEXT_STEPS, REFUSED, REMOVED, UNCHANGED, FileLoad, LoadReport
+from olistctl.loading.report import (
+    FAULTY,
+    HELD,
+    LOADED,
+    MISSING,
+    REFUSED,
+    REMOVED,
+    UNCHANGED,
+    FileLoad,
+    LoadReport,
+    next_step,
+)
 from olistctl.reading import (
+    CHANGED_WHILE_READ,
     SQL_TYPES,
+    UNREADABLE,
     Inspection,
     ParsedFile,
     Reading,
@@ -46,7 +59,7 @@ class _Load:
     limits: Limits
     fresh: bool  # the tables are new, and rows that stay come from the attached `live`
     has_live: bool
-    refused: dict[str, str]  # files that the CSV reader gave up on in an earlier attempt
+    refused: dict[str, tuple[str, str]]  # files that the CSV reader gave up on in an earlier attempt: how, and why
     records_before: Mapping[tuple[str, str], int]
     progress: Progress
 
@@ -76,7 +89,7 @@ def load_files(
     Raises:
         DataError: the records of a file are not the rows loaded and the records quarantined.
     """
-    refused: dict[str, str] = {}
+    refused: dict[str, tuple[str, str]] = {}
     progress = progress or NoProgress()
     before = {(file.source, file.file_name): file.records for file in ledger.loaded_files(connection)}
     before |= records_before or {}
@@ -89,7 +102,7 @@ def load_files(
             connection.commit()
         except UnreadableFile as unreadable:
             connection.rollback()
-            refused[unreadable.file] = unreadable.message
+            refused[unreadable.file] = unreadable.refusal_type, unreadable.message
         except BaseException:
             with suppress(Exception):  # what went wrong may have ended the transaction, and is what must be heard
                 connection.rollback()
@@ -101,18 +114,17 @@ def load_files(
 
 
 def _load_all(load: _Load, contract: Contract, inspections: Sequence[Inspection]) -> LoadReport:
-    _forget_sources_but(load, contract)
-    ledger.forget_built_changes(load.connection)
-    known = {(file.source, file.file_name): file for file in ledger.loaded_files(load.connection)}
     last = ledger.last_audits(load.connection)
+    ledger.forget_built_changes(load.connection)
+    results = list(_forget_sources_but(load, contract))
+    audits = [_audit(load, None, result, None) for result in results]
+    known = {(file.source, file.file_name): file for file in ledger.loaded_files(load.connection)}
     hashes = {(inspection.source, inspection.file): inspection.sha256 for inspection in inspections}
-    results: list[FileLoad] = []
-    audits: list[ledger.LoadAudit] = []
-    outdated: list[str] = []
+    read_again: list[str] = []
     for source in contract.sources:
         own = [inspection for inspection in inspections if inspection.source == source.name]
-        table = _prepare_table(load, source, known)
-        outdated += [f"{source.name} ({table.contract_change})"] if table.contract_change else []
+        table = _prepare_table(load, source, known, {inspection.file for inspection in own})
+        read_again += [f"{source.name} ({table.read_again})"] if table.read_again else []
         for result in _load_source(load, source, table, own, known):
             audit = _audit(load, source, result, hashes.get((source.name, result.file)))
             results.append(replace(result, is_known=_is_known(audit, last.get((source.name, result.file)))))
@@ -120,18 +132,26 @@ def _load_all(load: _Load, contract: Contract, inspections: Sequence[Inspection]
     ledger.record_audit(load.connection, audits)
     check_accounts(load.connection, contract)
     changes = ledger.source_changes(load.connection, run_id=load.run_id)
-    return LoadReport(tuple(results), changes, tuple(outdated))
+    return LoadReport(tuple(results), changes, tuple(read_again))
 
 
-def _forget_sources_but(load: _Load, contract: Contract) -> None:
-    """Forget what was loaded of sources that have left the contract, with their tables."""
+def _forget_sources_but(load: _Load, contract: Contract) -> Iterator[FileLoad]:
+    """Forget what was loaded of sources that have left the contract, and drop the tables that no source has now."""
+    tables = {source.table for source in contract.sources}
     for source, table in ledger.loaded_tables(load.connection):
-        if contract.find(source) is None:
+        if table not in tables:
             load.connection.execute(f"drop table if exists raw.{quote(table)}")
+        if contract.find(source) is None:
+            for file in ledger.loaded_files(load.connection):
+                if file.source == source:
+                    reason = "the contract has its source no more"
+                    yield FileLoad(source, table, file.file_name, REMOVED, reason=reason)
             ledger.forget_source(load.connection, source)
+            ledger.forget_build(load.connection)  # what the models make of it cannot stay
 
 
 _Known = dict[tuple[str, str], ledger.LoadedFile]
+_MUST_BE_READ = "deliver the file as config/sources.yml says, or take a change of that back"
 
 
 @dataclass(frozen=True)
@@ -139,40 +159,47 @@ class _Table:
     """The table of a source as the load finds it, or makes it.
 
     `is_new`: it holds no row yet, and what comes in is no difference to anything. `outdated`: files whose rows were
-    there and must be read again, since the contract has changed as `contract_change` says.
+    there and must be read again, for the reason in `read_again`.
     """
 
     is_new: bool
     existed: bool = True
     outdated: frozenset[str] = frozenset()
-    contract_change: str | None = None
+    read_again: str | None = None
 
 
-def _prepare_table(load: _Load, source: Source, known: _Known) -> _Table:
-    """Make the table where there is none, or where its rows are not of today's contract."""
+def _prepare_table(load: _Load, source: Source, known: _Known, present: Set[str]) -> _Table:
+    """Make the table where there is none, or where its rows are not of today's contract.
+
+    `present` are the files that are there, or ought to be; those that are not are still known afterwards.
+    """
     own = {name: file for (owner, name), file in known.items() if owner == source.name}
-    outdated = {name for name, file in own.items() if file.contract_sha256 != source.fingerprint}
-    if own and not outdated and not load.fresh:
-        return _Table(is_new=False)
     columns = columns_in_raw(load.connection, source)
+    is_outdated = any(file.contract_sha256 != source.fingerprint for file in own.values())
+    if own and columns and not is_outdated and not load.fresh:
+        return _Table(is_new=False)
     create_raw_table(load.connection, source)
-    if not outdated:
+    if not own or not (is_outdated or (not columns and not load.fresh)):
         return _Table(is_new=True, existed=bool(columns))
-    for name in own:
+    outdated = frozenset(own) & present
+    for name in outdated:
         ledger.forget_loaded(load.connection, source.name, name)
         del known[source.name, name]
-    return _Table(is_new=True, outdated=frozenset(own), contract_change=_contract_change(source, columns))
+    change = f"contract changed: {_contract_change(source, columns)}" if is_outdated else "its table was gone"
+    return _Table(is_new=True, outdated=outdated, read_again=change)
 
 
 def _contract_change(source: Source, before: Mapping[str, str]) -> str:
     """Say how the contract differs from the table that was made by an earlier one."""
+    if not before:
+        return f"its table is raw.{source.table}"
     now = {column.name: SQL_TYPES[column.type] for column in source.columns}
     changes = [
         *(f"new column {name}" for name in now if name not in before),
         *(f"no column {name} any more" for name in before if name not in now),
         *(f"{name} was {before[name]}, is {now[name]}" for name in now if before.get(name, now[name]) != now[name]),
     ]
-    return ", ".join(changes) or "what its columns may hold"
+    return ", ".join(changes) or "its key, or what its records may hold"
 
 
 def _load_source(
@@ -185,9 +212,9 @@ def _load_source(
         result = _load_file(load, source, table, inspection, before)
         if inspection.file in table.outdated and result.status != LOADED:
             raise DataError(
-                f"the contract of '{source.name}' has changed, so its rows must be read again, but: {result.reason}",
+                f"the rows of '{source.name}' must be read again ({table.read_again}), but: {result.reason}",
                 where=inspection.file,
-                hint="deliver the file as the new contract says, or take the change of config/sources.yml back",
+                hint=result.hint if result.status == HELD else _MUST_BE_READ,
             )
         is_loaded = is_loaded or result.status == LOADED
         load.progress.advance(inspection.size_bytes, inspection.file)
@@ -196,7 +223,7 @@ def _load_source(
     gone = [name for owner, name in known if owner == source.name and name not in seen]
     for name in sorted(gone):
         yield _remove_file(load, source, table, name)
-    if table.is_new and (load.fresh or table.outdated or is_loaded or not table.existed):
+    if table.is_new and (load.fresh or table.read_again or is_loaded or not table.existed):
         ledger.note_rebuilt(load.connection, load.run_id, source.name)
 
 
@@ -204,14 +231,14 @@ def _load_file(
     load: _Load, source: Source, table: _Table, inspection: Inspection, before: ledger.LoadedFile | None
 ) -> FileLoad:
     if not inspection.exists:
-        reason = "the file is not there"
-        return _keep(load, source, inspection, before, MISSING, reason, "file_not_found", NEXT_STEPS[MISSING])
-    refusal = load.refused.get(inspection.file)
-    if refusal:
-        return _keep(load, source, inspection, before, REFUSED, refusal, "unreadable_csv", None)
+        hint = next_step(MISSING, inspection.file)
+        return _keep(load, source, inspection, before, MISSING, "the file is not there", "file_not_found", hint)
+    if inspection.file in load.refused:
+        kind, reason = load.refused[inspection.file]
+        return _keep(load, source, inspection, before, REFUSED, reason, kind, next_step(REFUSED, inspection.file))
     if inspection.refusal:
-        kind = inspection.refusal_type
-        return _keep(load, source, inspection, before, REFUSED, inspection.refusal, kind, inspection.hint)
+        reason_type = inspection.refusal_type
+        return _keep(load, source, inspection, before, REFUSED, inspection.refusal, reason_type, inspection.hint)
     held = ledger.held(load.connection, source.name, inspection.file)
     if before and is_loaded_whole(before, held) and before.sha256 == inspection.sha256 and not load.fresh:
         return FileLoad(
@@ -225,8 +252,7 @@ def _load_file(
             kept=before.rows_loaded,
         )
     if shrunk := _shrunk(load, source, inspection):
-        hint = NEXT_STEPS[HELD].format(file=inspection.file)
-        return _keep(load, source, inspection, before, HELD, shrunk, "partial_file", hint)
+        return _keep(load, source, inspection, before, HELD, shrunk, "partial_file", next_step(HELD, inspection.file))
     return _parse(load, source, table, inspection, before)
 
 
@@ -264,7 +290,7 @@ def _parse_rows(load: _Load, reading: Reading, before: ledger.LoadedFile | None)
     source, inspection = reading.source, reading.inspection
     parsed = parse_into(reading, load.limits.max_bad_share)
     if parsed.refusal:
-        hint = NEXT_STEPS[REFUSED]
+        hint = next_step(REFUSED, inspection.file)
         kept = _keep(load, source, inspection, before, REFUSED, parsed.refusal, parsed.refusal_type, hint)
         return _with_bad(kept, parsed)
     loaded = FileLoad(source.name, source.table, inspection.file, LOADED, parsed.records, parsed.loaded)
@@ -319,11 +345,9 @@ def _is_known(audit: ledger.LoadAudit, last: ledger.LoadAudit | None) -> bool:
     """Tell whether a run before has said of the file what this one says."""
     if audit.status == UNCHANGED:
         return True
-    return bool(
-        last
-        and audit.status in (MISSING, REFUSED, HELD)
-        and (audit.status, audit.sha256, audit.judged_by) == (last.status, last.sha256, last.judged_by)
-    )
+    if last is None or audit.status not in FAULTY or audit.judged_by is None:
+        return False
+    return (audit.status, audit.sha256, audit.judged_by) == (last.status, last.sha256, last.judged_by)
 
 
 def _with_bad(result: FileLoad, parsed: ParsedFile) -> FileLoad:
@@ -347,7 +371,7 @@ def _loaded_file(load: _Load, source: Source, inspection: Inspection, result: Fi
     )
 
 
-def _audit(load: _Load, source: Source, result: FileLoad, sha256: str | None) -> ledger.LoadAudit:
+def _audit(load: _Load, source: Source | None, result: FileLoad, sha256: str | None) -> ledger.LoadAudit:
     return ledger.LoadAudit(
         run_id=load.run_id,
         source=result.source,
@@ -361,5 +385,13 @@ def _audit(load: _Load, source: Source, result: FileLoad, sha256: str | None) ->
         sha256=sha256,
         loaded_at=load.at,
         seconds=result.seconds,
-        judged_by=load.limits.fingerprint(source),
+        judged_by=_judged_by(load, source, result, sha256) if source else None,
     )
+
+
+def _judged_by(load: _Load, source: Source, result: FileLoad, sha256: str | None) -> str | None:
+    """Return what decided about a file; None where it was not its content, so that it must be read again."""
+    if sha256 and result.reason_type in (CHANGED_WHILE_READ, UNREADABLE):
+        return None
+    before = load.records_before.get((source.name, result.file), 0) if result.status == HELD else 0
+    return load.limits.fingerprint(source, before)

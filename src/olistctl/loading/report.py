@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,20 @@ from olistctl.results import Finding
 # What a load can do with a file.
 LOADED, UNCHANGED, MISSING, REFUSED, HELD, REMOVED = "loaded", "unchanged", "missing", "refused", "held", "removed"
 
-# What to do next about a file that brings no rows, where nothing more precise is known.
-NEXT_STEPS = {
+FAULTY = (MISSING, REFUSED, HELD)  # it brings no rows; those that it had stay
+
+_NEXT_STEPS = {
     MISSING: "deliver it and run again",
     REFUSED: "mend the file, or deliver it again",
     HELD: "if it is whole: olistctl run --accept {file}",
 }
 _CHANGES = ("inserted", "changed", "deleted")
+
+
+def next_step(status: str, file: str) -> str | None:
+    """Say what to do about a file that brings no rows, where nothing more precise is known."""
+    step = _NEXT_STEPS.get(status)
+    return step.format(file=shlex.quote(file)) if step else None
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class FileLoad:
     @property
     def is_whole(self) -> bool:
         """Tell whether the file is there and every record of it is loaded, or discarded on purpose."""
-        return not self.undecided and self.status not in (MISSING, REFUSED, HELD) and not self.has_no_records
+        return not self.undecided and self.status not in FAULTY and not self.has_no_records
 
     @property
     def has_no_records(self) -> bool:
@@ -93,12 +101,12 @@ class FileLoad:
 class LoadReport:
     """What a load did, file by file, and which keys it changed, by source.
 
-    `contract_changes` says of which sources all was read again since their contract has changed, and how.
+    `read_again` says of which sources all was read again, and why: their contract has changed, say.
     """
 
     files: tuple[FileLoad, ...]
     changes: tuple[SourceChange, ...] = ()
-    contract_changes: tuple[str, ...] = ()
+    read_again: tuple[str, ...] = ()
 
     @property
     def rows_loaded(self) -> int:
@@ -119,8 +127,8 @@ class LoadReport:
         ]
         read = sum(file.records for file in self.files if file.status == LOADED)
         account = f"{read:,} records = {self.rows_loaded:,} loaded + {self.records_quarantined:,} quarantined; "
-        contracts = f"; contract changed: {', '.join(self.contract_changes)}" if self.contract_changes else ""
-        return f"{account if read else ''}files: {', '.join(words)}{self._keys}{contracts}"
+        again = f"; read again: {', '.join(self.read_again)}" if self.read_again else ""
+        return f"{account if read else ''}files: {', '.join(words)}{self._keys}{again}"
 
     @property
     def _keys(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from olistctl import ledger
 from olistctl.config import Settings
 from olistctl.errors import UsageError
-from olistctl.warehouse import Version, list_versions, versions_folder
+from olistctl.warehouse import Version, is_as_published, list_versions, versions_folder
 from olistctl.writing import Outcome, Work, write_warehouse
 
 
@@ -44,10 +44,17 @@ def rollback(settings: Settings, name: str | None = None) -> RollbackReport:
             with work.stage.attached_live(connection) as has_live:
                 if has_live:
                     ledger.keep_history_of(connection)
+            if not is_as_published(version.file, settings.state_dir):  # changed by another program while it was live
+                ledger.forget_build(connection)
         return Outcome(None, f"version {version.name}")
 
     work = write_warehouse(
-        settings, "rollback", {"rollback": put_back}, starts_empty=True, needs_warehouse=False, tolerates_damage=True
+        settings,
+        "rollback",
+        {"rollback": put_back},
+        begin_with="empty",
+        needs_warehouse=False,
+        tolerates_damage=True,
     )
     return RollbackReport(version.name, settings.warehouse, work.run_id)
 

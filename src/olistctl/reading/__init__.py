@@ -1,7 +1,7 @@
 """How a CSV becomes typed rows: one mechanism for `validate` and `load`."""
 
 from olistctl.reading.guards import SQL_TYPES
-from olistctl.reading.inspection import Inspection, inspect_file, link_outside
+from olistctl.reading.inspection import CHANGED_WHILE_READ, UNREADABLE, Inspection, inspect_file, link_outside
 from olistctl.reading.mending import load_mends
 from olistctl.reading.outcome import BadCount, BadRecord, ParsedFile, UnreadableFile
 from olistctl.reading.parsing import parse_into
@@ -12,11 +12,14 @@ from olistctl.reading.raw_table import (
     create_incoming_table,
     create_raw_table,
     table_of,
+    tables_in_raw,
 )
 
 __all__ = [
+    "CHANGED_WHILE_READ",
     "INCOMING",
     "SQL_TYPES",
+    "UNREADABLE",
     "BadCount",
     "BadRecord",
     "Inspection",
@@ -31,4 +34,5 @@ __all__ = [
     "load_mends",
     "parse_into",
     "table_of",
+    "tables_in_raw",
 ]

@@ -32,6 +32,8 @@ _OTHER_FORMATS = (
     (b"\xff\xfe", "UTF-16 text"),
     (b"\xfe\xff", "UTF-16 text"),
 )
+# Refusals that say nothing about the content of a file: the next reading may go well.
+UNREADABLE, CHANGED_WHILE_READ = "unreadable", "changed_while_read"
 _BLOCK = 1 << 20
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -101,7 +103,7 @@ def inspect_file(file: SourceFile, on_bytes: Callable[[int], None] | None = None
             return _refused(base, "link_outside", message, kind="a link", hint="copy the file here")
         return _inspect_regular(file, status, base, on_bytes)
     except OSError as error:
-        return _refused(base, "unreadable", f"it cannot be read: {error.strerror}", hint="check its permissions")
+        return _refused(base, UNREADABLE, f"it cannot be read: {error.strerror}", hint="check its permissions")
 
 
 def _inspect_regular(

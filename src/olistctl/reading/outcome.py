@@ -43,11 +43,15 @@ class ParsedFile:
 
 
 class UnreadableFile(Exception):
-    """DuckDB gave up on a file, which ends the transaction: load again without it."""
+    """DuckDB gave up on a file, which ends the transaction: load again without it.
 
-    def __init__(self, file: str, message: str) -> None:
+    `refusal_type`: "unreadable_csv" when its content is at fault, "unreadable" when the machine does not give it.
+    """
+
+    def __init__(self, file: str, refusal_type: str, message: str) -> None:
         super().__init__(message)
         self.file = file
+        self.refusal_type = refusal_type
         self.message = message
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from olistctl.reading.csv_reader import READ_CSV, csv_parameters, drop_rejects, has_rejects
 from olistctl.reading.faults import clear_bad_records, parse_with_reasons
+from olistctl.reading.inspection import CHANGED_WHILE_READ, UNREADABLE
 from olistctl.reading.outcome import ParsedFile, UnreadableFile, refused
 from olistctl.reading.raw_table import Reading
 from olistctl.reading.records import stray_quotes
@@ -30,7 +31,7 @@ def parse_into(reading: Reading, max_bad_share: float) -> ParsedFile:
     import duckdb
 
     clear_bad_records(reading)
-    changed = "changed_while_read", "it changed while it was read: deliver it whole"
+    changed = CHANGED_WHILE_READ, "it changed while it was read: deliver it whole"
     if not reading.inspection.is_still_the_same():  # it may be a FIFO by now, which would block for ever
         return refused(reading, *changed)
     try:
@@ -41,7 +42,8 @@ def parse_into(reading: Reading, max_bad_share: float) -> ParsedFile:
         if fault and fault.where != str(reading.inspection.path):  # a full disk, say, is no fault of the file
             raise
         message = f"the CSV reader gives up: {str(error).splitlines()[0]}"
-        raise UnreadableFile(reading.file, message) from None
+        kind = UNREADABLE if isinstance(error, duckdb.IOException) else "unreadable_csv"
+        raise UnreadableFile(reading.file, kind, message) from None
     if not reading.inspection.is_still_the_same():
         parsed = refused(reading, *changed)
     if parsed.refusal:

@@ -128,6 +128,14 @@ def columns_in_raw(connection: DuckDBPyConnection, source: Source) -> dict[str, 
     return {name: kind for name, kind in rows if name not in METADATA_COLUMNS}
 
 
+def tables_in_raw(connection: DuckDBPyConnection) -> frozenset[str]:
+    """Return the names of the tables that are in `raw`."""
+    rows = connection.execute(
+        "select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'raw'"
+    ).fetchall()
+    return frozenset(name for (name,) in rows)
+
+
 def table_of(source: Source) -> str:
     """Return the quoted name of a source's table in `raw`."""
     return f"raw.{quote(source.table)}"

@@ -70,8 +70,9 @@ class Source:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of what decides which table the rows of a file fit: the columns with their types."""
-        return hashlib.sha256(repr(self.columns).encode()).hexdigest()
+        """SHA-256 of what decides which rows a file gives, of which table, and by which key they are followed."""
+        decisive = (self.table, self.columns, self.key, self.changes_by, self.may_end_open)
+        return hashlib.sha256(repr(decisive).encode()).hexdigest()
 
     @property
     def identifying(self) -> tuple[str, ...]:

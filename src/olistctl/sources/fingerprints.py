@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +16,8 @@ from olistctl.sources.discovery import sha256_of
 # A file that was written just before it was hashed may be written again without a change of its times, which are as
 # coarse as two seconds on some file systems.
 _STILL_FOR_NS = 2_000_000_000
+_MAX_BYTES = 16 << 20  # of the file in which the hashes are kept; some 200 are written for each
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Identity = tuple[int, ...]
 
@@ -34,9 +38,14 @@ class Fingerprints:
         self._file = file
         self._known: dict[str, tuple[Identity, str]] = {}
         self._is_changed = False
-        with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
-            entries = json.loads(file.read_text(encoding="utf-8"))
-            self._known = {path: (tuple(entry["identity"]), str(entry["sha256"])) for path, entry in entries.items()}
+        with suppress(OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+            if stat.S_ISREG(file.stat().st_mode) and file.stat().st_size <= _MAX_BYTES:
+                entries = json.loads(file.read_text(encoding="utf-8"))
+                self._known = {
+                    path: (tuple(entry["identity"]), entry["sha256"])
+                    for path, entry in entries.items()
+                    if _SHA256.fullmatch(entry["sha256"])
+                }
 
     def sha256_of(self, path: Path) -> str:
         """Return the SHA-256 of a regular file, reading it only when it may have changed.

@@ -33,6 +33,7 @@ class NodeResult:
     failures: int | None = None
     message: str | None = None
     compiled: Path | None = None
+    relation: tuple[str, str] | None = None  # of a model, seed or snapshot: the schema and the name that it has there
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class DbtReport:
     def having(self, *statuses: str) -> tuple[NodeResult, ...]:
         """Return the nodes with one of the statuses."""
         return tuple(node for node in self.nodes if node.status in statuses)
+
+    @property
+    def relations(self) -> tuple[tuple[str, str], ...]:
+        """The tables and views (schema, name) of the models and seeds; history is not dbt's to take away."""
+        return tuple(sorted(node.relation for node in self.nodes if node.relation and node.kind != "snapshot"))
 
 
 def run_dbt(
@@ -176,6 +182,7 @@ def _node(result: Any, artifacts: Path) -> NodeResult:
         failures=result.failures,
         message=message,
         compiled=compiled if failed and compiled.is_file() else None,
+        relation=(node.schema, node.alias) if str(node.resource_type) != "test" else None,
     )
 
 

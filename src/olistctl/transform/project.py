@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from olistctl.drafts import written
 
-# What dbt writes beside the project, and what no model is made of.
-_NOT_THE_PROJECT = frozenset({"target", "logs", ".git", "__pycache__", ".user.yml", ".DS_Store"})
+# What dbt and others write into the project's folder, and what no model is made of anywhere in it.
+_WRITTEN_BY_DBT = frozenset({"target", "logs", ".user.yml"})
+_NO_PART = frozenset({".git", "__pycache__", ".DS_Store"})
 _MARK = "project.sha256"
 # Incremental models replace what this one lists; it is built with whatever is built, or it would list an earlier run's.
 _ALWAYS_BUILT = "int_affected_orders"
@@ -25,7 +26,7 @@ def project_sha256(project: Path) -> str:
         OSError: one cannot be read.
     """
     digest = hashlib.sha256()
-    for file in sorted(_files(project)):
+    for file in sorted(_files(project, _NO_PART | _WRITTEN_BY_DBT)):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         digest.update(f"{file.relative_to(project).as_posix()}\0{content}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
@@ -60,12 +61,14 @@ def mark_manifest(project_hash: str, artifacts: Path) -> None:
         draft.write_text(project_hash, encoding="utf-8")
 
 
-def _files(folder: Path) -> Iterable[Path]:
+def _files(folder: Path, passed_over: Set[str] = _NO_PART, above: tuple[Path, ...] = ()) -> Iterable[Path]:
+    above = (*above, folder.resolve())
     for entry in folder.iterdir():
-        if entry.name in _NOT_THE_PROJECT or ".duckdb" in entry.suffixes:
+        if entry.name in passed_over or ".duckdb" in entry.suffixes:
             continue
         if entry.is_dir():
-            yield from _files(entry)
+            if entry.resolve() not in above:  # a link back up has no end
+                yield from _files(entry, above=above)
         elif entry.is_file():
             yield entry
 

@@ -11,9 +11,9 @@ from olistctl import ledger, logs
 from olistctl.config import Settings
 from olistctl.errors import OlistctlError, TransformError, UsageError
 from olistctl.loading import Limits
-from olistctl.loading.report import MISSING
+from olistctl.loading.report import MISSING, UNCHANGED
 from olistctl.pipeline import RunReport, run_pipeline
-from olistctl.planning import Standing, fingerprints_of, read_standing
+from olistctl.planning import CHANGED_OUTSIDE, Standing, fingerprints_of, read_standing
 from olistctl.results import Finding, Progress, counted
 from olistctl.sources import find_files, load_contract
 from olistctl.verifying.compare import TableComparison, compare_warehouses
@@ -110,7 +110,8 @@ def _verify(settings: Settings, rows: int, progress: Progress | None) -> VerifyR
         )
     kept = tuple(file.file for file in run.load.faulty if file.kept) if run.load else ()
     seconds = round(time.perf_counter() - started, 2)
-    return VerifyReport(settings.warehouse, settings.source_dir, tables, kept, standing.needs_models, seconds)
+    is_behind = standing.needs_models and standing.outdated != CHANGED_OUTSIDE  # that may have changed raw as well
+    return VerifyReport(settings.warehouse, settings.source_dir, tables, kept, is_behind, seconds)
 
 
 def _check_comparable(connection: DuckDBPyConnection, settings: Settings) -> Standing:
@@ -130,7 +131,7 @@ def _check_comparable(connection: DuckDBPyConnection, settings: Settings) -> Sta
             )
     files = find_files(contract, settings.source_dir)
     standing = read_standing(connection, settings, files, Limits.of(settings), fingerprints_of(settings))
-    news = [state for state in standing.files if state.is_news and state.state != MISSING]
+    news = [state for state in standing.files if state.is_news and state.state not in (MISSING, UNCHANGED)]
     _stop_for([f"{state.file} ({state.state})" for state in news], settings)
     return standing
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from olistctl.logs import get_logger
 from olistctl.warehouse.connection import connect, quote
 from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
 from olistctl.warehouse.lock import writer_lock
+from olistctl.warehouse.published import note_published
 from olistctl.warehouse.versions import (
     Version,
     clean_versions,
@@ -128,6 +129,17 @@ class Stage:
         finally:
             connection.execute("detach live")
 
+    def drop_relations(self, connection: DuckDBPyConnection, relations: Iterable[tuple[str, str]]) -> int:
+        """Drop those of the named tables and views (schema, name) that are there; return how many they were."""
+        dropped = 0
+        for schema, name in relations:
+            for kind, catalog in (("view", "duckdb_views()"), ("table", "duckdb_tables()")):
+                names = f"select 1 from {catalog} where schema_name = ? and {kind}_name = ?"
+                if connection.execute(names, [schema, name]).fetchone():
+                    connection.execute(f"drop {kind} {quote(schema)}.{quote(name)}")
+                    dropped += 1
+        return dropped
+
     def copy_schemas(self, connection: DuckDBPyConnection, schemas: tuple[str, ...]) -> None:
         """Copy the tables of some schemas from the attached live warehouse."""
         tables = connection.execute(
@@ -160,6 +172,8 @@ class Stage:
         try:
             flush(self.file)
             published = self._keep_replaced() if keep_replaced else Published()
+            if self.state_dir:
+                note_published(self.file, self.state_dir)
             if self.live_is_damaged:
                 self._set_aside()
             with suppress(FileNotFoundError):
