@@ -37,6 +37,31 @@
     ) as windowed
 {%- endmacro %}
 
+{#-
+    The current versions of members that staging lacks because their record is bad and nobody has decided about it: for
+    the history such a member is not gone. To be added to what a snapshot selects.
+-#}
+{% macro undecided_members(source_name, natural_key, staging, attributes) -%}
+    {%- set quarantine = source('etl', 'quarantine') -%}
+    {%- if execute and load_relation(this) is not none and load_relation(quarantine) is not none %}
+union all
+
+select
+    {{ natural_key }},
+    {{ attributes | join(', ') }},
+    _loaded_at
+from {{ this }}
+where
+    dbt_valid_to is null
+    and {{ natural_key }} in (
+        select {{ clean_text(key_value('key', natural_key)) }}
+        from {{ quarantine }}
+        where source = '{{ source_name }}' and is_present and status = 'open'
+    )
+    and {{ natural_key }} not in (select {{ natural_key }} from {{ staging }} where {{ natural_key }} is not null)
+    {%- endif %}
+{%- endmacro %}
+
 {#- Join condition: the version of `dimension` that was in force at `event_at`. -#}
 {% macro version_in_force(dimension, event_at) -%}
     {{ event_at }} >= {{ dimension }}.effective_from

@@ -1,33 +1,30 @@
 {% snapshot snapshot_dim_product %}
 
+{%- set attributes = [
+    'product_category_name',
+    'product_name_length',
+    'product_description_length',
+    'product_photos_qty',
+    'product_weight_g',
+    'product_length_cm',
+    'product_height_cm',
+    'product_width_cm',
+] -%}
+
 {{
     config(
         unique_key='product_id',
-        check_cols=[
-            'product_category_name',
-            'product_name_length',
-            'product_description_length',
-            'product_photos_qty',
-            'product_weight_g',
-            'product_length_cm',
-            'product_height_cm',
-            'product_width_cm',
-        ],
+        check_cols=attributes,
     )
 }}
 
 select
     product_id,
-    product_category_name,
-    product_name_length,
-    product_description_length,
-    product_photos_qty,
-    product_weight_g,
-    product_length_cm,
-    product_height_cm,
-    product_width_cm,
+    {{ attributes | join(',\n    ') }},
     _loaded_at
 from {{ ref('stg_products') }}
 where product_id is not null
+
+{{ undecided_members('products', 'product_id', ref('stg_products'), attributes) }}
 
 {% endsnapshot %}

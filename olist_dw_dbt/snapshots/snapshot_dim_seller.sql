@@ -1,23 +1,25 @@
 {% snapshot snapshot_dim_seller %}
 
+{%- set attributes = [
+    'seller_zip_code_prefix',
+    'seller_city',
+    'seller_state',
+] -%}
+
 {{
     config(
         unique_key='seller_id',
-        check_cols=[
-            'seller_zip_code_prefix',
-            'seller_city',
-            'seller_state',
-        ],
+        check_cols=attributes,
     )
 }}
 
 select
     seller_id,
-    seller_zip_code_prefix,
-    seller_city,
-    seller_state,
+    {{ attributes | join(',\n    ') }},
     _loaded_at
 from {{ ref('stg_sellers') }}
 where seller_id is not null
+
+{{ undecided_members('sellers', 'seller_id', ref('stg_sellers'), attributes) }}
 
 {% endsnapshot %}

@@ -74,3 +74,18 @@ def test_every_fact_points_at_the_version_in_force(moved: tuple[Project, str]) -
         )
         """
     ) == [(0,)]
+
+
+def test_a_member_whose_record_is_bad_is_gone_only_when_the_record_is_given_up(project: Project) -> None:
+    file = project.source_dir / "olist_sellers_dataset.csv"
+    header, first, *others = file.read_bytes().splitlines(keepends=True)
+    seller = first.split(b",")[0].decode().strip('"')
+    before = project.query("select * from core.dim_seller where seller_id = ?", seller)
+    file.write_bytes(header + first.rstrip(b"\n") + b",one field too many\n" + b"".join(others))
+    project.ok("run")
+    assert project.query("select seller_id from staging.stg_sellers where seller_id = ?", seller) == []
+    assert project.query("select * from core.dim_seller where seller_id = ?", seller) == before
+    assert project.json("verify")["is_equal"]
+    project.ok("quarantine", "discard", "1", "--reason", "closed down")
+    project.ok("run")
+    assert project.query("select is_current from core.dim_seller where seller_id = ?", seller) == [(False,)]

@@ -104,6 +104,7 @@ class Expected:
     """What a warehouse must hold after the commands so far."""
 
     raw: dict[str, dict[str, dict[int, Row]]] = field(default_factory=dict)  # by source, file and line
+    undecided: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # first fields of bad records
     history: dict[str, dict[str, list[Version]]] = field(
         default_factory=lambda: {member: {} for member in ("customer", "product", "seller")}
     )
@@ -113,18 +114,26 @@ class Expected:
         for source, base in NAMES.items():
             own = self.raw.setdefault(source, {})
             there = {file.name: file for file in folder.glob(base.removesuffix(".csv") + "*.csv")}
+            undecided = self.undecided.setdefault(source, {})
             for name in own.keys() - there.keys() - {base}:
-                del own[name]
+                del own[name], undecided[name]
             for name, file in there.items():
                 rows = read(source, file.read_bytes())
                 if rows is not None:
                     own[name] = rows
+                    undecided[name] = first_fields(file.read_bytes()) - {row_key(source, row) for row in rows.values()}
 
     def snapshot(self) -> None:
-        """A run looks at the members: changed and new ones open a version, gone ones are closed."""
+        """A run looks at the members: changed and new ones open a version, gone ones are closed.
+
+        A member is not gone while a record of it is bad.
+        """
         for member, versions in self.history.items():
             now = {row[f"{member}_id"].strip(): _described(member, row) for row in self.current(f"{member}s").values()}
+            undecided = set().union(*self.undecided.get(f"{member}s", {}).values())
             for key, known in versions.items():
+                if key in undecided and key not in now:
+                    continue
                 if known[-1].is_open and now.get(key) != known[-1].attributes:
                     known[-1] = Version(known[-1].attributes, is_open=False)
             for key, attributes in now.items():
@@ -142,6 +151,15 @@ class Expected:
         for place in sorted(rows):
             last[key_of(source, rows[place])] = place
         return {place: rows[place] for place in last.values()}
+
+
+def first_fields(content: bytes) -> set[str]:
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    return {fields[0].strip() for fields in reader if fields}
+
+
+def row_key(source: str, row: Mapping[str, Any]) -> str:
+    return str(row[columns_of(source)[0]]).strip()
 
 
 def key_of(source: str, row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from olistctl.ledger.changes import (
     SourceChange,
     forget_built_changes,
     note_changes,
+    note_given_up,
     note_rebuilt,
     source_changes,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "merge_file",
     "note_built",
     "note_changes",
+    "note_given_up",
     "note_mended",
     "note_rebuilt",
     "note_tested",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,15 @@ def note_changes(connection: DuckDBPyConnection, run_id: str, source: str) -> No
     connection.execute(
         "insert into etl.changed_keys select ?, ?, change, key, false from touched_keys",
         [run_id, source],
+    )
+
+
+def note_given_up(connection: DuckDBPyConnection, run_id: str, quarantine_ids: Sequence[int]) -> None:
+    """Note the keys of bad records that will not be mended: for the history, only now are they gone."""
+    connection.execute(
+        "insert into etl.changed_keys select $run_id, source, $change, key, false from etl.quarantine "
+        "where quarantine_id in (select unnest($ids::bigint[])) and key is not null",
+        {"run_id": run_id, "change": DELETED, "ids": list(quarantine_ids)},
     )
 
 

@@ -44,6 +44,7 @@ class Quarantined:
     byte_offset: int
     raw: bytes
     record_sha256: str
+    key: str | None
     column_name: str | None
     error_type: str
     error_message: str
@@ -124,7 +125,7 @@ def merge_file(
         """
         update etl.quarantine as known
         set is_present = true, file_sha256 = $sha256, line = found.line, byte_offset = found.byte_offset,
-            raw = found.raw, column_name = found.column_name, error_type = found.error_type,
+            raw = found.raw, key = found.key, column_name = found.column_name, error_type = found.error_type,
             error_message = found.error_message, faults = found.faults
         from matched as found
         where known.quarantine_id = found.quarantine_id
@@ -137,7 +138,7 @@ def merge_file(
         insert into etl.quarantine
         select
             $first + row_number() over (order by byte_offset) - 1, $run_id, $source, $file, $sha256, line, byte_offset,
-            raw, record_sha256, column_name, error_type, error_message, faults, 'open', true, null, null, $at, $at
+            raw, record_sha256, key, column_name, error_type, error_message, faults, 'open', true, null, null, $at, $at
         from matched where quarantine_id is null
         """,
         of_file | {"first": first, "run_id": run_id, "sha256": sha256, "at": at},

@@ -74,6 +74,7 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
             "byte_offset": "BIGINT NOT NULL",
             "raw": "BLOB NOT NULL",  # its bytes in the file, line end included
             "record_sha256": "VARCHAR NOT NULL",  # of the bytes without the line end: what a decision belongs to
+            "key": "VARCHAR",  # as in changed_keys; NULL where its fields do not tell it
             "column_name": "VARCHAR",  # of the first of its faults, as are the next two
             "error_type": "VARCHAR NOT NULL",
             "error_message": "VARCHAR NOT NULL",

@@ -130,6 +130,7 @@ def discard(settings: Settings, quarantine_ids: Sequence[int], reason: str, *, f
             if not discarded:
                 raise UsageError("no open record is chosen", where=file_name, hint="olistctl quarantine list")
             ledger.set_status(connection, discarded, ledger.DISCARDED, reason, work.started_at)
+            ledger.note_given_up(connection, work.run_id, discarded)
         return Outcome(None, f"{counted(len(discarded), 'record')} discarded")
 
     write_warehouse(settings, "quarantine discard", {"discard": give_up}, brings_data=False)

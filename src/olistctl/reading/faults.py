@@ -6,6 +6,7 @@ What is known of the records is in temporary tables; Python holds their numbers,
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,16 +16,25 @@ from olistctl.reading.csv_reader import READ_CSV, csv_parameters, drop_rejects
 from olistctl.reading.guards import MISSING_VALUE, fault_of, is_good
 from olistctl.reading.outcome import BadCount, BadRecord, ParsedFile, refused
 from olistctl.reading.raw_table import Reading
-from olistctl.reading.records import MESSAGES, STRAY_QUOTE, RecordPlace, match_offsets, places_of, stray_quotes
+from olistctl.reading.records import (
+    MESSAGES,
+    STRAY_QUOTE,
+    RecordPlace,
+    fields_of,
+    match_offsets,
+    places_of,
+    stray_quotes,
+)
+from olistctl.sources import Source
 from olistctl.warehouse import quote
 
 _EXAMPLES = 100  # faults told in detail; all are counted
 _BATCH = 1000  # records whose bytes are held in Python at a time
 _FAULT_COLUMNS = "record BIGINT, rank INTEGER, column_name VARCHAR, error_type VARCHAR, message VARCHAR"
-_PLACES = "record BIGINT, line BIGINT, byte_offset BIGINT, raw BLOB, record_sha256 VARCHAR"
+_PLACES = "record BIGINT, line BIGINT, byte_offset BIGINT, raw BLOB, record_sha256 VARCHAR, key VARCHAR"
 _BAD_RECORDS = """
-    line BIGINT, byte_offset BIGINT, raw BLOB, record_sha256 VARCHAR, column_name VARCHAR, error_type VARCHAR,
-    error_message VARCHAR, faults JSON
+    line BIGINT, byte_offset BIGINT, raw BLOB, record_sha256 VARCHAR, key VARCHAR, column_name VARCHAR,
+    error_type VARCHAR, error_message VARCHAR, faults JSON
 """
 # What tells more comes first: damage of the bytes, then of the shape, then of values in the order of the columns.
 _BYTES, _SHAPE, _VALUES = 0, 1, 2
@@ -217,15 +227,23 @@ def _note_places(reading: Reading, numbers: Collection[int]) -> None:
     for batch in _batches(places):
         reading.execute(
             "insert into places select unnest($numbers::bigint[]), unnest($lines::bigint[]), "
-            "unnest($offsets::bigint[]), unnest($raws::blob[]), unnest($hashes::varchar[])",
+            "unnest($offsets::bigint[]), unnest($raws::blob[]), unnest($hashes::varchar[]), unnest($keys::varchar[])",
             {
                 "numbers": [place.number for place in batch],
                 "lines": [place.line for place in batch],
                 "offsets": [place.offset for place in batch],
                 "raws": [place.raw for place in batch],
                 "hashes": [hashlib.sha256(place.raw.rstrip(b"\r\n")).hexdigest() for place in batch],
+                "keys": [_key_of(reading.source, place.raw) for place in batch],
             },
         )
+
+
+def _key_of(source: Source, raw: bytes) -> str | None:
+    """Return the key of a bad record as `etl.changed_keys` has it; None where the record does not tell it."""
+    fields = dict(zip(source.column_names, fields_of(raw), strict=False))
+    key = {name: fields.get(name, "").strip() for name in source.key}
+    return json.dumps(key, ensure_ascii=False, separators=(",", ":")) if key and all(key.values()) else None
 
 
 def _batches(places: Iterator[RecordPlace]) -> Iterator[list[RecordPlace]]:
@@ -242,7 +260,8 @@ def _note_bad_records(reading: Reading) -> None:
                 to_json(list(struct_pack("column" := column_name, error_type, message) order by rank)) as faults
             from faults group by record
         )
-        select line, byte_offset, raw, record_sha256, worst.column_name, worst.error_type, worst.message, told.faults
+        select
+            line, byte_offset, raw, record_sha256, key, worst.column_name, worst.error_type, worst.message, told.faults
         from places join told using (record)
         """
     )

@@ -135,7 +135,7 @@ def _note_silent_fault(scan: RecordScan, raw: bytes, line: int) -> None:
     # DuckDB drops the blanks around a quoted field, and joins `"a" "b"` to one text.
     if suspicion.blank_beside_quote and (b'" ' in raw or b' "' in raw) and not _WELL_FORMED.fullmatch(raw):
         scan.silent_faults[scan.records] = STRAY_QUOTE
-    elif raw.endswith(_EMPTY_LAST_FIELD) and _fields(raw) > _fields(scan.header):
+    elif raw.endswith(_EMPTY_LAST_FIELD) and len(fields_of(raw)) > len(fields_of(scan.header)):
         scan.silent_faults[scan.records] = SURPLUS_FIELD
     elif suspicion.repeated_header and raw.removeprefix(UTF8_BOM) == scan.header.removeprefix(UTF8_BOM):
         scan.silent_faults[scan.records] = REPEATED_HEADER
@@ -237,11 +237,12 @@ def _places(file: Path) -> Iterator[RecordPlace]:
         yield RecordPlace(number, line, offset, raw)
 
 
-def _fields(raw: bytes) -> int:
+def fields_of(raw: bytes) -> list[str]:
+    """Return the fields of a record as far as they can be told; none of one that is no CSV at all."""
     try:
-        return len(next(csv.reader([raw.decode("utf-8", errors="replace")]), []))
+        return next(csv.reader([raw.decode("utf-8", errors="replace")]), [])
     except csv.Error:
-        return 0
+        return []
 
 
 def _is_utf8(raw: bytes) -> bool:
