@@ -36,6 +36,7 @@ lint: $(VENV)/.ready  ## style, types, layers
 bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts and the SQL floor, and small runs against a full one (half an hour)
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.deliveries --times 1 10
+	$(BIN)/python -m tests.bench.watching
 
 clean:  ## remove the virtual environment and what was built; data stays
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

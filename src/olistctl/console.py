@@ -56,6 +56,7 @@ class Console:
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""
         self._rich(sys.stdout).print(printable(text), soft_wrap=True)
+        sys.stdout.flush()
 
     def note(self, text: str) -> None:
         """Print a remark on stderr, unless quiet."""
@@ -77,15 +78,26 @@ class Console:
         if self.as_json:
             body = {"message": error.message, "where": error.where, "hint": error.hint}
             with suppress(OSError):  # stdout may be what the error is about
-                self.json({"error": body, "exit_code": int(error.exit_code)})
-                sys.stdout.flush()
+                self.json_line({"error": body, "exit_code": int(error.exit_code)})
         self._problem("error", "red", Finding(error.message, error.where, error.hint))
 
     def json(self, value: Any) -> None:
         """Print a value as JSON on stdout."""
-        text = json.dumps(to_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
-        # A name that is no UTF-8 holds lone surrogates, which JSON can only write as escapes.
-        sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+        _write_json(value, indent=2)
+
+    def json_line(self, value: Any) -> None:
+        """Print a value as one line of JSON on stdout, at once."""
+        _write_json(value, indent=None)
+        sys.stdout.flush()
+
+    @property
+    def can_redraw(self) -> bool:
+        """Tell whether stdout is a terminal whose user wants to see more than the result."""
+        return not self.as_json and not self.quiet and self.rich_stdout().is_terminal
+
+    def rich_stdout(self) -> RichConsole:
+        """Return rich's console for stdout."""
+        return self._rich(sys.stdout)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -173,6 +185,12 @@ class _Bars:
         total = self._bars.tasks[self._task].total or 1
         self._bars.update(self._task, total=total, completed=total, doing="")
         self._task = None
+
+
+def _write_json(value: Any, indent: int | None) -> None:
+    text = json.dumps(to_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    # A name that is no UTF-8 holds lone surrogates, which JSON can only write as escapes.
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
 def _cell(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from olistctl import ledger, logs
 from olistctl.config import Settings
 from olistctl.errors import DataError, OlistctlError
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
-from olistctl.planning import files_present, fingerprints_of, inspect_news, read_standing
+from olistctl.planning import files_present, find_standing, fingerprints_of, inspect_news
 from olistctl.reading import Inspection
 from olistctl.results import Finding, Progress, counted
 from olistctl.sources import Contract, Fingerprints, load_contract
@@ -23,12 +24,13 @@ from olistctl.transform import (
     DbtJob,
     DbtReport,
     NodeResult,
+    prepare_dbt,
     project_sha256,
     run_dbt,
     selectors,
 )
 from olistctl.transform.dbt import explain_failure
-from olistctl.warehouse import read_only
+from olistctl.warehouse import stage_file, writer_lock
 from olistctl.writing import Outcome, StageResult, Work, has_leftovers, write_warehouse
 
 log = logs.get_logger(__name__)
@@ -250,18 +252,12 @@ def _idle(settings: Settings, command: str, state: _State, *, strict: bool) -> R
 
     What goes wrong here is left to the command itself, whose failure is entered in the ledger.
     """
-    import duckdb
-
     steps = PIPELINES[command]
-    if not {"load", "transform"} & set(steps) or not settings.warehouse.is_file() or has_leftovers(settings):
+    if not {"load", "transform"} & set(steps) or has_leftovers(settings):
         return None
-    try:
-        files = files_present(state.contract, settings.source_dir, state.limits.accepted) if "load" in steps else ()
-        with read_only(settings.warehouse) as connection:
-            if not ledger.is_current(connection):
-                return None
-            standing = read_standing(connection, settings, files, state.limits, state.fingerprints)
-    except (OlistctlError, OSError, duckdb.Error):
+    with_files = "load" in steps
+    standing = find_standing(settings, state.contract, state.limits, state.fingerprints, with_files=with_files)
+    if standing is None:
         return None
     state.fingerprints.save()
     busy = ("load" in steps and standing.has_news) or ("transform" in steps and standing.needs_models)
@@ -272,6 +268,18 @@ def _idle(settings: Settings, command: str, state: _State, *, strict: bool) -> R
     if busy or (strict and findings):
         return None
     return RunReport(None, command, False, "unchanged", settings.warehouse, 0.0, (), findings)
+
+
+def warm_up(settings: Settings) -> None:
+    """Import dbt and parse the project, which the next run in this process is spared; what is wrong it will say."""
+    with suppress(OlistctlError, OSError), writer_lock(settings.state_dir, "watch"):
+        prepare_dbt(
+            project=settings.dbt_project,
+            warehouse=stage_file(settings),
+            artifacts=settings.state_dir / "dbt",
+            target=settings.target,
+            threads=settings.threads,
+        )
 
 
 def _check_models(work: Work) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from olistctl import ledger
 from olistctl.config import Settings
 from olistctl.config.strict_yaml import nearest_hint
-from olistctl.errors import ConfigError, UsageError
+from olistctl.errors import ConfigError, OlistctlError, UsageError
 from olistctl.ledger import SourceChange
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
 from olistctl.loading.detection import NEW, unread
@@ -142,6 +142,29 @@ def read_standing(
     unbuilt = ledger.source_changes(connection, is_built=False)
     build = ledger.last_build(connection)
     return Standing(states, unbuilt, _why_outdated(settings, build), build)
+
+
+def find_standing(
+    settings: Settings,
+    contract: Contract,
+    limits: Limits,
+    fingerprints: Fingerprints,
+    *,
+    with_files: bool = True,
+) -> Standing | None:
+    """Return how the warehouse stands; None where that cannot be told, which is for a run to find out why."""
+    import duckdb
+
+    if not settings.warehouse.is_file():
+        return None
+    try:
+        files = files_present(contract, settings.source_dir, limits.accepted) if with_files else ()
+        with read_only(settings.warehouse) as connection:
+            if ledger.is_current(connection):
+                return read_standing(connection, settings, files, limits, fingerprints)
+    except (OlistctlError, OSError, duckdb.Error):
+        pass
+    return None
 
 
 def _why_outdated(settings: Settings, build: ledger.Build | None) -> str | None:

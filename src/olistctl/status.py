@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from olistctl import journal, ledger
 from olistctl.config import Settings
 from olistctl.errors import ConfigError
+from olistctl.heartbeat import WatcherState, read_heartbeat, watch_folder
 from olistctl.ledger import PipelineRun
 from olistctl.loading import FileState, Limits
 from olistctl.planning import Plan, make_plan
@@ -61,6 +62,7 @@ class StatusReport:
     runs: tuple[PipelineRun, ...]
     records_in_quarantine: int = 0  # that wait for a decision
     plan: Plan | None = None  # what a run would do; None where the files cannot be seen
+    watcher: WatcherState | None = None  # what the last watcher said; None if there was none
 
 
 def read_status(settings: Settings, progress: Progress | None = None) -> StatusReport:
@@ -107,6 +109,7 @@ def read_status(settings: Settings, progress: Progress | None = None) -> StatusR
         runs=tuple(sorted(runs, key=lambda run: run.started_at, reverse=True)[:_RUNS]),
         records_in_quarantine=waiting,
         plan=None if problem else plan,
+        watcher=read_heartbeat(watch_folder(settings.state_dir)),
     )
 
 

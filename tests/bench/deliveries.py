@@ -20,7 +20,7 @@ from typing import Any
 
 from .measure import ChildFailed, Usage, run_child
 
-_REAL_ORDERS = 99_441
+REAL_ORDERS = 99_441
 _DELIVERED = 100  # orders of a delivery
 _BY_ORDER = ("orders", "order_items", "order_payments", "order_reviews")
 _SCENARIOS = {
@@ -45,7 +45,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class _Desk:
+class Desk:
     """A project that is driven through the command line."""
 
     folder: Path
@@ -55,6 +55,10 @@ class _Desk:
         return self.folder / "data" / "source"
 
     @property
+    def warehouse(self) -> Path:
+        return self.folder / "data" / "olist_dw.duckdb"
+
+    @property
     def _output(self) -> Path:
         return self.folder / "out.json"
 
@@ -62,13 +66,13 @@ class _Desk:
         return (sys.executable, "-m", "olistctl", "--quiet", *arguments)
 
     def call(self, *arguments: str) -> None:
-        run_child(self.command(*arguments), folder=self.folder, environment=_environment(), output=self._output)
+        run_child(self.command(*arguments), folder=self.folder, environment=environment_of_child(), output=self._output)
 
     def measure(self, *arguments: str) -> tuple[Usage, dict[str, Any]]:
         """Run a command with nothing left to write to the disk, and return what it cost and what it says."""
         os.sync()
         argv = self.command("--json", *arguments)
-        usage = run_child(argv, folder=self.folder, environment=_environment(), output=self._output)
+        usage = run_child(argv, folder=self.folder, environment=environment_of_child(), output=self._output)
         return usage, json.loads(self._output.read_text(encoding="utf-8"))
 
     def deliver(self, number: int) -> None:
@@ -134,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.deliveries", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--orders", type=int, default=_REAL_ORDERS, help="orders to generate (default: %(default)s)")
+    parser.add_argument("--orders", type=int, default=REAL_ORDERS, help="orders to generate (default: %(default)s)")
     parser.add_argument("--times", type=int, nargs="+", default=[1], help="sizes, as multiples of --orders")
     parser.add_argument("--runs", type=int, default=3, help="measured runs of each scenario (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -142,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure(folder: Path, orders: int, runs: int) -> tuple[list[Measured], list[str]]:
-    desk = _Desk(folder)
+    desk = Desk(folder)
     desk.call("init", ".")
     desk.call("sample", "--orders", str(orders), "--seed", "1", "--out", str(desk.source_dir))
     desk.call("run")  # what dbt has parsed stays, as it does on a user's machine
@@ -178,7 +182,7 @@ def _of_change(report: dict[str, Any], expected: dict[str, tuple[int, int]]) -> 
     ]
 
 
-def _verified(desk: _Desk) -> list[str]:
+def _verified(desk: Desk) -> list[str]:
     """Say whether the warehouse is what a full refresh would give; not measured."""
     try:
         _, report = desk.measure("verify")
@@ -229,7 +233,7 @@ def _print(results: Sequence[Measured]) -> None:
     console.print("x size: seconds as a multiple of those at the first size.")
 
 
-def _environment() -> dict[str, str]:
+def environment_of_child() -> dict[str, str]:
     """Return this process's environment without settings for olistctl and dbt."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OLISTCTL_", "DBT_"))}
     return kept | {"DO_NOT_TRACK": "1", "NO_COLOR": "1"}

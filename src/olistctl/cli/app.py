@@ -23,6 +23,7 @@ from olistctl.cli import (
     commands_status,
     commands_validate,
     commands_verify,
+    commands_watch,
 )
 from olistctl.cli.call import INSPECT, PIPELINE, SETUP, Call, with_globals
 from olistctl.errors import EnvironmentFault, ExitCode, Interrupted, OlistctlError
@@ -82,6 +83,7 @@ for _panel, _name, _function in (
     (PIPELINE, "transform", commands_pipeline.transform),
     (PIPELINE, "snapshot", commands_pipeline.snapshot),
     (PIPELINE, "test", commands_pipeline.test),
+    (PIPELINE, "watch", commands_watch.watch),
     (INSPECT, "status", commands_status.status),
     (INSPECT, "verify", commands_verify.verify),
     (INSPECT, "rollback", commands_rollback.rollback),

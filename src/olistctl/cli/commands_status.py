@@ -13,6 +13,7 @@ from olistctl.cli.commands_pipeline import SourceDir, render_plan
 if TYPE_CHECKING:
     from olistctl.config import Settings
     from olistctl.console import Console
+    from olistctl.heartbeat import WatcherState
     from olistctl.ledger import PipelineRun
     from olistctl.status import StatusReport
 
@@ -72,6 +73,8 @@ def _render(console: Console, report: StatusReport) -> None:
             ["file", "state", "rows", "loaded (UTC)"],
             [[f.file, f.state, f.rows_loaded, _minute(f.loaded_at)] for f in report.files],
         )
+    if report.watcher:
+        _render_watcher(console, report.watcher)
     if report.plan and report.exists:
         render_plan(console, report.plan)
     if report.records_in_quarantine:
@@ -91,6 +94,31 @@ def _render(console: Console, report: StatusReport) -> None:
             ["run", "command", "result", "rows", "warnings", "what"],
             [_run_row(run) for run in report.runs],
         )
+
+
+def _render_watcher(console: Console, watcher: WatcherState) -> None:
+    said = f"last heard at {_utc(watcher.beat_at)} UTC"
+    if watcher.state == "stopped":
+        console.line(f"No watcher: the last one ended at {_utc(watcher.beat_at)} UTC.")
+    elif not watcher.is_alive:
+        console.line(f"No watcher: process {watcher.pid} is gone without a word, {said}. Next: olistctl watch")
+    elif watcher.is_late:
+        console.line(f"The watcher (process {watcher.pid}) lives, but does not respond: {said}.")
+    else:
+        waits = f" for {'; '.join(watcher.waiting_for)}" if watcher.waiting_for else ""
+        console.line(f"A watcher (process {watcher.pid}) is {watcher.state}{waits}.")
+    if watcher.last_run_id:
+        rows = f"{watcher.last_rows:,} rows" if watcher.last_rows is not None else ""
+        console.line(
+            f"Its last delivery: {watcher.last_run_id}, {watcher.last_status}, {rows}, {_utc(watcher.last_at)} UTC."
+        )
+    if watcher.failure:
+        again = f"; next try at {_utc(watcher.next_try_at)} UTC" if watcher.next_try_at else ""
+        console.line(f"Its last run failed at {_utc(watcher.failed_at)} UTC: {watcher.failure}{again}")
+
+
+def _utc(moment: str | None) -> str:
+    return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
 
 
 def _run_row(run: PipelineRun) -> list[Any]:

@@ -56,7 +56,10 @@ class Settings:
     lock_wait_seconds: float
     watch_settle_seconds: float
     watch_rescan_seconds: float
+    watch_patience_seconds: float
     watch_poll: bool
+    watch_marker: str | None
+    watch_delivery: tuple[str, ...]
     log_file: Path
     log_max_bytes: int
     log_backups: int
@@ -121,6 +124,21 @@ def _truth(value: Any) -> bool:
     return words[str(value).lower()]
 
 
+def _file_name(value: Any) -> str | None:
+    if _text(value) == "none":
+        return None
+    if "/" in value or "\\" in value or value in (".", ".."):
+        raise ValueError("expected the name of a file, without a folder, or 'none'")
+    return str(value)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in _text(value).split(","))
+    if not all(words):
+        raise ValueError("expected names separated by commas, or 'none'")
+    return () if words == ("none",) else words
+
+
 def _threads(value: Any) -> int:
     # More threads than cores only add waiting (measured on two cores: two help, four do not).
     return (os.cpu_count() or 1) if value == "auto" else _whole(1, 256)(value)
@@ -146,7 +164,10 @@ KEYS: dict[str, _Key] = {
     "lock.wait_seconds": _Key(0, _number(0, 86_400)),
     "watch.settle_seconds": _Key(2, _number(0, 3_600)),
     "watch.rescan_seconds": _Key(30, _number(1, 86_400)),
+    "watch.patience_seconds": _Key(60, _number(0, 86_400)),
     "watch.poll": _Key(False, _truth),
+    "watch.marker": _Key("none", _file_name),
+    "watch.delivery": _Key("none", _words),
     "log.file": _Key("../logs/etl_pipeline.log", _text, is_path=True),
     "log.max_bytes": _Key(5_000_000, _whole(10_000, 1_000_000_000)),
     "log.backups": _Key(5, _whole(0, 100)),

@@ -1,6 +1,6 @@
 """Stages 3 and 4 of the design: the dbt project, run in this process."""
 
-from olistctl.transform.dbt import DbtReport, NodeResult, run_dbt
+from olistctl.transform.dbt import DbtReport, NodeResult, prepare_dbt, run_dbt
 from olistctl.transform.jobs import BUILD, SNAPSHOT, TEST, DbtJob
 from olistctl.transform.project import affected_models, project_sha256, selectors
 
@@ -12,6 +12,7 @@ __all__ = [
     "DbtReport",
     "NodeResult",
     "affected_models",
+    "prepare_dbt",
     "project_sha256",
     "run_dbt",
     "selectors",

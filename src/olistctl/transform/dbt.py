@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,17 @@ class DbtReport:
     def relations(self) -> tuple[tuple[str, str], ...]:
         """The tables and views (schema, name) of the models and seeds; history is not dbt's to take away."""
         return tuple(sorted(node.relation for node in self.nodes if node.relation and node.kind != "snapshot"))
+
+
+def prepare_dbt(*, project: Path, warehouse: Path, artifacts: Path, target: str, threads: int) -> None:
+    """Import dbt and parse the project for the calls of `run_dbt` in this process; a project that does not parse stays.
+
+    Raises:
+        Interrupted: the user asked to stop.
+    """
+    with suppress(ParseFailed), warehouse_named(warehouse):
+        shared = shared_arguments(project=project, artifacts=artifacts, target=target, threads=threads)
+        parsed_manifest(project, artifacts, shared)
 
 
 def run_dbt(

@@ -273,6 +273,11 @@ def stage_folder(settings: Settings) -> Path:
     return settings.state_dir / "stage"
 
 
+def stage_file(settings: Settings) -> Path:
+    """Return the stage file, which has the live file's name."""
+    return stage_folder(settings) / settings.warehouse.name
+
+
 @contextmanager
 def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = False) -> Iterator[Stage]:
     """Lock the warehouse and give an empty stage.
@@ -296,7 +301,7 @@ def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = Fals
         try:
             yield Stage(
                 settings.warehouse,
-                folder / settings.warehouse.name,
+                stage_file(settings),
                 settings.threads,
                 settings.memory_limit,
                 settings.state_dir,

@@ -1,0 +1,327 @@
+"""The loop: look, wait until what came is whole, run, and live on whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from olistctl import logs
+from olistctl.config import Settings
+from olistctl.errors import BusyError, Interrupted, OlistctlError
+from olistctl.heartbeat import Heartbeat, WatcherState, now, watch_folder
+from olistctl.loading import Limits
+from olistctl.pipeline import RunReport, run_pipeline, warm_up
+from olistctl.planning import find_standing, fingerprints_of
+from olistctl.reading import CHANGED_WHILE_READ, UNREADABLE
+from olistctl.results import Finding, NoProgress, Progress, counted
+from olistctl.sources import load_contract
+from olistctl.warehouse import writer_lock
+from olistctl.watching.folder import Folder, Listing, Mark
+from olistctl.watching.intake import Intake, Rules, State, Verdict
+from olistctl.watching.observer import Observer
+from olistctl.watching.pauses import Pauses
+
+log = logs.get_logger(__name__)
+
+_LOOK_SECONDS = 1.0  # between two looks where no events come
+_BREATH_SECONDS = 0.05  # after an event: a file that is being written sends thousands
+_UP_TO_DATE = "up to date; waiting for a change"
+_GONE: Mark = (0, 0, 0, 0)  # of a file that was loaded and is not there
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """How long to watch: `once` ends when nothing is left to do, `until` after so many seconds."""
+
+    once: bool = False
+    until: float | None = None
+
+
+@dataclass(frozen=True)
+class WatchEvent:
+    """Something that a watcher tells; `at` is UTC.
+
+    `event`: started, ready, waiting, running, delivered, unchanged, warning, busy, failed, recovered, stopped.
+    """
+
+    event: str
+    message: str
+    at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Watcher:
+    """Watches the source folder of the settings; `tell` hears of everything that happens.
+
+    A run is the ordinary incremental one. One that fails is tried again, with growing pauses or when a file changes.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: WatchOptions,
+        tell: Callable[[WatchEvent], None],
+        *,
+        progress: Progress | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._hear = tell
+        self._progress = progress or NoProgress()
+        self._clock = clock
+        self._wake = threading.Event()
+        contract = load_contract(settings.contract_file)
+        self._rules = Rules.of(settings, contract)
+        self._folder = Folder(settings.source_dir, contract, self._rules.marker)
+        self._intake = Intake(self._rules, contract, self._folder.unfinished)
+        self._observer = Observer(settings.source_dir, self._wake)
+        self._pauses = Pauses()
+        self._failing: Exception | None = None
+        self._is_due = False  # a run must be tried, whatever the files say
+        self._told: frozenset[Finding] = frozenset()
+        self._said: tuple[str, ...] = ()
+        self._is_warm = options.once
+        self._beat = Heartbeat(watch_folder(settings.state_dir), self._first_state())
+
+    @property
+    def state(self) -> WatcherState:
+        """What the heartbeat says."""
+        return self._beat.state
+
+    def watch(self) -> None:
+        """Watch until the options, or a signal, end it.
+
+        Raises:
+            BusyError: another watcher watches for this warehouse; with `once`, another olistctl is writing.
+            Interrupted: the user or the system asked to stop.
+            OlistctlError: the last run failed, and its next try lies beyond the end.
+        """
+        ends_at = None if self._options.until is None else self._clock() + self._options.until
+        with _one_watcher(self._settings), self._beat, closing(self._observer):
+            self._tell("started", f"watching {self._settings.source_dir}", source_dir=self._settings.source_dir)
+            try:
+                self._loop(ends_at)
+            except (KeyboardInterrupt, Interrupted):
+                self._tell("stopped", "asked to stop")
+                raise
+            self._tell("stopped", "nothing is left to do" if self._options.once else "the time is over")
+        if self._failing:
+            raise self._failing
+
+    def _loop(self, ends_at: float | None) -> None:
+        self._begin()
+        while True:
+            pause = self._turn()
+            if pause is None or (ends_at is not None and self._clock() >= ends_at):
+                return
+            self._wait(pause if ends_at is None else min(pause, ends_at - self._clock()))
+
+    def _begin(self) -> None:
+        """Take the files that the warehouse knows for seen, so that only what came since is news."""
+        listing = self._folder.look() or Listing({})
+        limits = Limits.of(self._settings)
+        fingerprints = fingerprints_of(self._settings)
+        standing = find_standing(self._settings, self._folder.contract, limits, fingerprints)
+        if standing is None:
+            return
+        fingerprints.save()
+        known: dict[str, Mark] = {}
+        for file in standing.files:
+            if file.file not in listing.files:
+                known |= {file.file: _GONE} if file.is_news else {}
+            elif not file.is_news:
+                known[file.file] = listing.files[file.file]
+        self._intake.take(Listing(known))
+        self._told = frozenset((*standing.findings, *standing.failed_tests))
+        self._is_due = standing.needs_models or not standing.is_tested
+
+    def _turn(self) -> float | None:
+        """Look once and do what is due; return for how many seconds at most to wait, None at the end."""
+        has_events = not self._settings.watch_poll and self._observer.attend()
+        listing = self._folder.look()
+        verdict = self._intake.see(listing, self._clock())
+        if listing is not None and self._must_run(verdict):
+            self._run(listing)
+            return 0.0
+        self._say_what_waits(verdict)
+        if self._options.once and verdict.again_in is None:
+            return None
+        if verdict.state is State.IDLE and not self._is_warm and not self._failing:
+            self._is_warm = True
+            warm_up(self._settings)
+            self._tell("ready", _UP_TO_DATE)
+            return 0.0
+        pauses = [self._settings.watch_rescan_seconds if has_events else self._look_seconds()]
+        pauses += [] if verdict.again_in is None else [verdict.again_in]
+        pauses += [] if self._pauses.next_at is None else [self._pauses.next_at - self._clock()]
+        return max(0.0, min(pauses))
+
+    def _must_run(self, verdict: Verdict) -> bool:
+        if verdict.state is State.READY:
+            return True
+        if self._pauses.next_at is not None:
+            return self._clock() >= self._pauses.next_at and verdict.state is State.IDLE
+        return self._is_due and verdict.state is State.IDLE
+
+    def _look_seconds(self) -> float:
+        return min(_LOOK_SECONDS, self._settings.watch_rescan_seconds)
+
+    def _wait(self, seconds: float) -> None:
+        if seconds > 0 and self._wake.wait(seconds):
+            self._wake.clear()
+            time.sleep(min(_BREATH_SECONDS, seconds))
+
+    # --- a run ---
+
+    def _run(self, listing: Listing) -> None:
+        names = self._intake.changed(listing)
+        if names:  # another state of the files is another try, not the next one
+            self._pauses.reset()
+        self._intake.take(listing)
+        self._folder.forget_all_but(listing.files)
+        self._is_due = False
+        self._said = ()
+
+        def begun() -> None:
+            self._beat.update(state="running", waiting_for=(), next_try_at=None)
+            self._tell("running", f"running: {', '.join(names) or 'once more'}", files=names)
+
+        try:
+            report = run_pipeline(self._settings, "run", progress=_Begun(self._progress, begun))
+        except Interrupted:
+            raise
+        except BusyError as error:
+            self._try_again(error, "busy")
+        except OlistctlError as error:
+            self._try_again(error, "failed")
+        except Exception as error:
+            log.error("bug", exc_info=error)
+            self._try_again(error, "failed")
+        else:
+            self._ran(report, names)
+        finally:
+            logs.set_run_id("-")
+
+    def _ran(self, report: RunReport, names: tuple[str, ...]) -> None:
+        if self._failing:
+            self._tell("recovered", "it goes on")
+        self._failing = None
+        self._pauses.reset()
+        self._beat.update(state="waiting", failure=None, failed_at=None)
+        if report.status == "unchanged":
+            self._tell("unchanged", "nothing but times has changed", files=names)
+        else:
+            self._delivered(report)
+        for finding in report.findings:
+            if finding not in self._told:
+                self._tell("warning", finding.message, where=finding.where, hint=finding.hint)
+        self._told = frozenset(report.findings)
+        files = report.load.files if report.load else ()
+        if any(file.reason_type in (CHANGED_WHILE_READ, UNREADABLE) for file in files):
+            self._pauses.failed(self._clock())  # what it is next time says nothing of what it was
+
+    def _delivered(self, report: RunReport) -> None:
+        rows = report.load.rows_loaded if report.load else 0
+        files = [vars(file) for file in report.load.files if file.status != "unchanged"] if report.load else []
+        shown = [{key: file[key] for key in ("file", "status", "records", "loaded", "quarantined")} for file in files]
+        self._beat.update(
+            deliveries=self.state.deliveries + 1,
+            last_run_id=report.run_id,
+            last_status=report.status,
+            last_rows=rows,
+            last_seconds=report.seconds,
+            last_at=now(),
+        )
+        self._tell(
+            "delivered",
+            f"{report.run_id}: {report.status}, {counted(rows, 'row')} of {counted(len(files), 'file')} "
+            f"in {report.seconds:.1f} s",
+            run_id=report.run_id,
+            status=report.status,
+            rows=rows,
+            seconds=report.seconds,
+            warnings=len(report.findings),
+            files=shown,
+        )
+
+    def _try_again(self, error: Exception, event: str) -> None:
+        """Note a failure; it is told once in full, and then that it is still there."""
+        if self._options.once:
+            raise error
+        pause = self._pauses.failed(self._clock(), is_busy=event == "busy")
+        is_news = str(error) != str(self._failing)
+        self._failing = error
+        next_at = (datetime.now(UTC) + timedelta(seconds=pause)).isoformat(timespec="seconds")
+        self._beat.update(
+            state="retrying", failures=self.state.failures + 1, failure=str(error), failed_at=now(), next_try_at=next_at
+        )
+        message = error.message if isinstance(error, OlistctlError) else f"a bug in olistctl: {error!r}"
+        self._tell(
+            event,
+            f"{message if is_news else 'still: ' + message}; next try in {pause:.0f} s",
+            where=getattr(error, "where", None),
+            hint=getattr(error, "hint", None) if is_news else None,
+            tries=self._pauses.failures,
+            next_try_in=pause,
+        )
+
+    # --- what it says ---
+
+    def _say_what_waits(self, verdict: Verdict) -> None:
+        """Tell what the watcher waits for, when that has changed."""
+        if verdict.reasons == self._said:
+            return
+        self._said = verdict.reasons
+        state = "retrying" if self._pauses.next_at is not None else "waiting"
+        self._beat.update(state=state, waiting_for=verdict.reasons)
+        if verdict.reasons:
+            self._tell("waiting", f"waiting: {'; '.join(verdict.reasons)}", reasons=verdict.reasons)
+        elif not self._failing:
+            self._tell("ready", _UP_TO_DATE)
+
+    def _tell(self, event: str, message: str, **details: Any) -> None:
+        level = {"failed": log.error, "busy": log.warning, "warning": log.warning}.get(event, log.info)
+        level("watch: %s: %s", event, message)
+        self._hear(WatchEvent(event, message, details=details))
+
+    def _first_state(self) -> WatcherState:
+        by = "looking" if self._settings.watch_poll else "events"
+        folder = str(self._settings.source_dir)
+        return WatcherState(os.getpid(), now(), now(), folder, "waiting", by)
+
+
+class _Begun:
+    """A progress that says when the first step begins: a run with nothing to do has none."""
+
+    def __init__(self, progress: Progress, begun: Callable[[], None]) -> None:
+        self._progress = progress
+        self._begun: Callable[[], None] | None = begun
+
+    def start(self, label: str, total: float | None = None) -> None:
+        if self._begun:
+            self._begun()
+        self._begun = None
+        self._progress.start(label, total)
+
+    def advance(self, amount: float = 1, doing: str | None = None) -> None:
+        self._progress.advance(amount, doing)
+
+    def finish(self) -> None:
+        self._progress.finish()
+
+
+@contextmanager
+def _one_watcher(settings: Settings) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(writer_lock(watch_folder(settings.state_dir), "watch"))
+        except BusyError as busy:
+            raise BusyError("another `olistctl watch` is at work for this warehouse", where=busy.where) from None
+        yield

@@ -1,0 +1,248 @@
+"""`olistctl watch` with real files in a real folder: each whole delivery becomes one run, whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from olistctl.warehouse import writer_lock
+from tests.integration.conftest import Project, clean_environment, new_project
+from tests.watching import WatchProcess
+
+SELLERS = "olist_sellers_dataset.csv"
+ORDERS = "olist_orders_dataset.csv"
+LATER = "olist_orders_dataset_2018-11-01.csv"
+OBSERVERS = pytest.mark.parametrize("observer", ["events", "poll"])
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small built project; tests must not change it."""
+    project = new_project(tmp_path_factory.mktemp("watched") / "project")
+    project.ok("sample", "--orders", "200", "--seed", "7", "--out", "data/source")
+    project.ok("run", "--full-refresh")
+    return project
+
+
+@pytest.fixture
+def desk(small: Project, tmp_path: Path) -> Project:
+    shutil.copytree(small.folder, tmp_path / "project")
+    return Project(tmp_path / "project")
+
+
+@contextmanager
+def watching(desk: Project, *options: str, settle: str = "0.5", **environment: str) -> Iterator[WatchProcess]:
+    command = desk.command("watch", "--json", "--debounce", settle, *options)
+    with WatchProcess(command, desk.folder, clean_environment(**environment)) as watcher:
+        watcher.wait_for("started")
+        yield watcher
+
+
+def rows_of(content: bytes) -> list[bytes]:
+    return content.splitlines(keepends=True)
+
+
+def canceled(desk: Project, number: int) -> bytes:
+    """Return a delivery of later versions of the first orders."""
+    header, *orders = rows_of((desk.source_dir / ORDERS).read_bytes())
+    chosen = [order for order in orders if b",delivered," in order][:number]
+    return header + b"".join(order.replace(b",delivered,", b",canceled,") for order in chosen)
+
+
+def cancellations(desk: Project) -> int:
+    return int(desk.value("select count(*) from core.fact_orders where order_status = 'canceled'"))
+
+
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+@OBSERVERS
+def test_deliveries_come_in_by_themselves(desk: Project, observer: str) -> None:
+    before = cancellations(desk)
+    sellers = (desk.source_dir / SELLERS).read_bytes()
+    with watching(desk, *(["--poll"] if observer == "poll" else [])) as watcher:
+        # a slow write that pauses in the middle of a record
+        delivery = canceled(desk, 8)
+        with (desk.source_dir / LATER).open("wb") as stream:
+            stream.write(delivery[: len(delivery) // 2])
+            stream.flush()
+            watcher.wait_for("waiting", lambda event: "line end" in event["message"])
+            stream.write(delivery[len(delivery) // 2 :])
+        told = watcher.wait_for("delivered")
+        assert [(file["file"], file["status"], file["loaded"]) for file in told["files"]] == [(LATER, "loaded", 8)]
+        assert cancellations(desk) == before + 8
+
+        # all nine at once, one of them with a change, renamed into the folder
+        aside = desk.folder / "aside"
+        shutil.copytree(desk.source_dir, aside)
+        header, first, *others = rows_of(sellers)
+        fields = first.split(b",")
+        (aside / SELLERS).write_bytes(header + b",".join([*fields[:2], b"nova cidade", fields[3]]) + b"".join(others))
+        for file in aside.iterdir():
+            file.replace(desk.source_dir / file.name)
+        told = watcher.wait_for("delivered")
+        assert [file["file"] for file in told["files"]] == [SELLERS]
+
+        # a touch is nothing
+        os.utime(desk.source_dir / ORDERS)
+        watcher.wait_for("unchanged")
+
+        # a delivery that goes
+        (desk.source_dir / LATER).unlink()
+        told = watcher.wait_for("delivered")
+        assert [(file["file"], file["status"]) for file in told["files"]] == [(LATER, "removed")]
+        assert cancellations(desk) == before
+        assert len(watcher.of("delivered")) == 3
+        code, seconds = watcher.stop()
+        assert code == 143
+        assert seconds < 2
+    runs = desk.query("select command, count(*) from etl.pipeline_runs group by all")
+    assert runs == [("run", 4)], "the ordinary runs, and no other"
+    assert desk.json("run")["status"] == "unchanged"
+
+
+def test_what_came_while_it_was_off_comes_in_at_the_start(desk: Project) -> None:
+    (desk.source_dir / LATER).write_bytes(canceled(desk, 3))
+    with watching(desk) as watcher:
+        assert watcher.wait_for("delivered")["rows"] == 3
+    with watching(desk) as watcher:
+        watcher.wait_for("ready")
+        os.utime(desk.source_dir / LATER)
+        watcher.wait_for("unchanged")
+        assert watcher.of("delivered") == []
+
+
+def test_a_file_is_refused_once_and_tried_again_when_it_changes(desk: Project) -> None:
+    whole = (desk.source_dir / SELLERS).read_bytes()
+    with watching(desk) as watcher:
+        (desk.source_dir / SELLERS).write_bytes(b"id" + whole)
+        watcher.wait_for("warning", lambda event: event["where"] == SELLERS)
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 2))
+        watcher.wait_for("delivered", lambda event: event["rows"] == 2)
+        (desk.source_dir / SELLERS).write_bytes(whole)
+        watcher.wait_for("delivered")
+        assert len(watcher.of("warning")) == 1
+    assert desk.value("select count(*) from etl.error_log") == 1
+
+
+def test_a_change_during_a_run_is_one_more_run(desk: Project) -> None:
+    before = cancellations(desk)
+    with watching(desk) as watcher:
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 2))
+        watcher.wait_for("running")
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 5))
+        eventually(lambda: cancellations(desk) == before + 5, "the second version")
+        watcher.wait_for("waiting")
+        os.utime(desk.source_dir / LATER)
+        watcher.wait_for("unchanged")
+        assert len(watcher.of("delivered")) in (1, 2), "one, if the run read the second version already"
+
+
+def test_a_failed_run_is_told_once_and_tried_again(desk: Project) -> None:
+    model = desk.folder / "olist_dw_dbt" / "models" / "core" / "dimensions" / "dim_category.sql"
+    good = model.read_text()
+    model.write_text("select no_such_column from {{ ref('stg_category_translation') }}")
+    with watching(desk) as watcher:
+        first = watcher.wait_for("failed")
+        assert "no_such_column" in first["message"]
+        assert "dim_category" in first["where"]
+        again = watcher.wait_for("failed")
+        assert again["message"].startswith("still: ")
+        assert (first["next_try_in"], again["next_try_in"]) == (5, 10)
+        status = desk.ok("status").stdout
+        assert f"A watcher (process {watcher.pid}) is retrying" in status
+        assert "Its last run failed at" in status
+        model.write_text(good)
+        watcher.wait_for("recovered")
+        watcher.wait_for("ready")
+        assert watcher.stop(signal.SIGINT)[0] == 130
+    status = desk.json("status")["watcher"]
+    assert (status["state"], status["is_alive"], status["failure"], status["failures"]) == ("stopped", False, None, 2)
+
+
+def test_a_warehouse_that_another_command_writes_to_is_waited_for(desk: Project) -> None:
+    state = desk.warehouse.parent / ".olist_dw"
+    with watching(desk) as watcher:
+        with writer_lock(state, "run"):
+            (desk.source_dir / LATER).write_bytes(canceled(desk, 2))
+            assert "another olistctl is writing" in watcher.wait_for("busy")["message"]
+        watcher.wait_for("delivered")
+        second = desk.call("watch")
+        assert (second.returncode, "another `olistctl watch`" in second.stderr) == (4, True)
+
+
+@OBSERVERS
+def test_a_folder_that_is_removed_and_made_again_is_watched_again(desk: Project, observer: str) -> None:
+    aside = desk.folder / "aside"
+    shutil.copytree(desk.source_dir, aside)
+    with watching(desk, *(["--poll"] if observer == "poll" else []), OLISTCTL_WATCH_RESCAN_SECONDS="2") as watcher:
+        watcher.wait_for("ready")
+        shutil.rmtree(desk.source_dir)
+        watcher.wait_for("waiting", lambda event: "folder" in event["message"])
+        shutil.copytree(aside, desk.source_dir)
+        watcher.wait_for("unchanged")
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 2))
+        watcher.wait_for("delivered", lambda event: event["rows"] == 2)
+        assert watcher.of("failed") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_mid_run_ends_it_in_time_and_the_next_one_goes_on(desk: Project, number: signal.Signals) -> None:
+    before = cancellations(desk)
+    with watching(desk) as watcher:
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 4))
+        watcher.wait_for("running")
+        code, seconds = watcher.stop(number)
+        assert code == 128 + number
+        assert seconds < 2
+        assert "Traceback" not in watcher.errors()
+    assert cancellations(desk) == before
+    with watching(desk) as watcher:
+        watcher.wait_for("delivered")
+    assert cancellations(desk) == before + 4
+
+
+def test_a_watcher_that_was_killed_is_missed_and_its_run_is_done_again(desk: Project) -> None:
+    before = cancellations(desk)
+    with watching(desk) as watcher:
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 4))
+        watcher.wait_for("running")
+        watcher.stop(signal.SIGKILL)
+    assert f"process {watcher.pid} is gone without a word" in desk.ok("status").stdout
+    assert cancellations(desk) == before
+    with watching(desk) as watcher:
+        watcher.wait_for("delivered")
+    assert cancellations(desk) == before + 4
+    assert ("killed",) in desk.query("select status from etl.pipeline_runs")
+
+
+def test_once_brings_in_what_is_there_and_ends(desk: Project) -> None:
+    done = desk.ok("watch", "--once", "--debounce", "0")
+    assert done.stdout.count("\n") == 2, done.stdout
+    (desk.source_dir / LATER).write_bytes(canceled(desk, 2))
+    done = desk.ok("watch", "--once", "--debounce", "0.2")
+    assert "success, 2 rows of 1 file" in done.stdout
+    with writer_lock(desk.warehouse.parent / ".olist_dw", "run"):
+        (desk.source_dir / LATER).unlink()
+        assert desk.call("watch", "--once", "--debounce", "0").returncode == 4
+    model = desk.folder / "olist_dw_dbt" / "models" / "core" / "dimensions" / "dim_category.sql"
+    model.write_text("select no_such_column from {{ ref('stg_category_translation') }}")
+    failed = desk.call("watch", "--once", "--debounce", "0")
+    assert (failed.returncode, "no_such_column" in failed.stderr) == (1, True)
+    assert "Traceback" not in failed.stderr
+
+
+def test_until_ends_it(desk: Project) -> None:
+    assert "the time is over" in desk.ok("watch", "--until", "1s").stdout
+    assert desk.call("watch", "--until", "soon").returncode == 2
