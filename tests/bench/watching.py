@@ -131,9 +131,8 @@ def _resources(pid: int) -> tuple[int, int]:
 def _print(result: Watched) -> None:
     share = result.median / result.of_one_run
     print(f"{result.orders:,} orders, {result.deliveries} deliveries of new orders over five files")
-    print(
-        f"  last byte to visible   median {result.median:.1f} s, worst {result.worst:.1f} s, {result.settle:.1f} s to settle"
-    )
+    times = f"median {result.median:.1f} s, worst {result.worst:.1f} s"
+    print(f"  last byte to visible   {times}; {result.settle:.1f} s of it to settle")
     print(f"  by `olistctl run`      {result.of_one_run:.1f} s; the watcher's median is {share:.2f} of that")
     print(f"  memory                 {result.memory_mb[0]} MB after the first, {result.memory_mb[1]} MB after the last")
     print(f"  open files             {result.open_files[0]} after the first, {result.open_files[1]} after the last")
