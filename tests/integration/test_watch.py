@@ -243,6 +243,20 @@ def test_once_brings_in_what_is_there_and_ends(desk: Project) -> None:
     assert "Traceback" not in failed.stderr
 
 
+def test_once_says_what_it_cannot_bring_in(desk: Project) -> None:
+    (desk.source_dir / LATER).write_bytes(canceled(desk, 2))
+    done = desk.ok("watch", "--once", "--debounce", "0", OLISTCTL_WATCH_MARKER="_SUCCESS")
+    assert "nothing more can be done without _SUCCESS" in done.stdout
+    for arguments, words in (
+        (["--source-dir", "nowhere"], "the source folder cannot be read"),
+        (["--debounce", "-1"], "option --debounce"),
+    ):
+        failed = desk.call("watch", "--once", *arguments)
+        assert (failed.returncode, words in failed.stderr) == (2, True), failed.stderr
+    (desk.source_dir / "_SUCCESS").touch()
+    assert "2 rows" in desk.ok("watch", "--once", "--debounce", "0", OLISTCTL_WATCH_MARKER="_SUCCESS").stdout
+
+
 def test_until_ends_it(desk: Project) -> None:
     assert "the time is over" in desk.ok("watch", "--until", "1s").stdout
     assert desk.call("watch", "--until", "soon").returncode == 2

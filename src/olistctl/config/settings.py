@@ -186,6 +186,8 @@ _FIELDS = {
     "load.quarantine_dir": "quarantine_dir",
     "publish.keep_versions": "keep_versions",
 }
+# The option that sets a key, where it is not the key itself.
+_OPTIONS = {"lock.wait_seconds": "wait", "watch.settle_seconds": "debounce", "watch.poll": "poll"}
 CONFIG_VARIABLE = "OLISTCTL_CONFIG"
 
 
@@ -211,7 +213,7 @@ def load_settings(
     _from_environment(environ, found)
     for key, value in (overrides or {}).items():
         if value is not None:
-            option = "wait" if key == "lock.wait_seconds" else key.replace("_", "-")
+            option = _OPTIONS.get(key, key.replace("_", "-"))
             found[key] = _checked(key, value, f"option --{option}", Path.cwd())
     _apply_target(target_sections, found)
     return _settings(file, found)

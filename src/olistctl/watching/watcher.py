@@ -20,7 +20,7 @@ from olistctl.pipeline import RunReport, run_pipeline, warm_up
 from olistctl.planning import find_standing, fingerprints_of
 from olistctl.reading import CHANGED_WHILE_READ, UNREADABLE
 from olistctl.results import Finding, NoProgress, Progress, counted
-from olistctl.sources import load_contract
+from olistctl.sources import find_files, load_contract
 from olistctl.warehouse import writer_lock
 from olistctl.watching.folder import Folder, Listing, Mark
 from olistctl.watching.intake import Intake, Rules, State, Verdict
@@ -111,7 +111,7 @@ class Watcher:
             except (KeyboardInterrupt, Interrupted):
                 self._tell("stopped", "asked to stop")
                 raise
-            self._tell("stopped", "nothing is left to do" if self._options.once else "the time is over")
+            self._tell("stopped", self._why_it_ends())
         if self._failing:
             raise self._failing
 
@@ -152,6 +152,8 @@ class Watcher:
             return 0.0
         self._say_what_waits(verdict)
         if self._options.once and verdict.again_in is None:
+            if listing is None:
+                find_files(self._folder.contract, self._folder.path)  # says what is wrong with the folder
             return None
         if verdict.state is State.IDLE and not self._is_warm and not self._failing:
             self._is_warm = True
@@ -290,6 +292,11 @@ class Watcher:
         level = {"failed": log.error, "busy": log.warning, "warning": log.warning}.get(event, log.info)
         level("watch: %s: %s", event, message)
         self._hear(WatchEvent(event, message, details=details))
+
+    def _why_it_ends(self) -> str:
+        if not self._options.once:
+            return "the time is over"
+        return f"nothing more can be done without {'; '.join(self._said)}" if self._said else "nothing is left to do"
 
     def _first_state(self) -> WatcherState:
         by = "looking" if self._settings.watch_poll else "events"
