@@ -66,6 +66,7 @@ class _State:
     limits: Limits
     fingerprints: Fingerprints
     full_refresh: bool = False
+    only: frozenset[str] | None = None  # the files that may be taken; None: all
     inspections: tuple[Inspection, ...] = ()
     selection: tuple[str, ...] | None = ()  # what of the dbt project a run builds and tests; None: all
     was_tested: bool = False  # all that is in the warehouse, before this run
@@ -79,7 +80,7 @@ class _State:
 
 def _extract(state: _State, work: Work) -> Outcome:
     """Stage 1, EXTRACT: find the files and look at every byte of them."""
-    files = files_present(state.contract, work.settings.source_dir, state.limits.accepted)
+    files = files_present(state.contract, work.settings.source_dir, state.limits.accepted, state.only)
     known: tuple[FileState, ...] = ()
     if not state.full_refresh:
         with work.stage.connection() as connection:
@@ -202,19 +203,21 @@ def run_pipeline(
     full_refresh: bool = False,
     strict: bool = False,
     accepted: frozenset[str] = frozenset(),
+    only: frozenset[str] | None = None,
     progress: Progress | None = None,
 ) -> RunReport:
     """Do the steps of a command on a stage file and publish it; a command with nothing to do leaves all as it is.
 
     `full_refresh` rebuilds everything but the history; `strict` turns warnings into a failure that publishes
-    nothing; `accepted` are names of files that load however much they have shrunk.
+    nothing; `accepted` are names of files that load however much they have shrunk; `only` are names of the files
+    that may be taken: any other counts as not there yet.
 
     Raises:
         OlistctlError: the command could not be done; the live warehouse is as before.
     """
     started = time.perf_counter()
     limits = Limits.of(settings, accepted)
-    state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), full_refresh)
+    state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), full_refresh, only)
     if not full_refresh and (idle := _idle(settings, command, state, strict=strict)):
         seconds = time.perf_counter() - started
         log.info("%s: nothing has changed", command)
@@ -256,7 +259,9 @@ def _idle(settings: Settings, command: str, state: _State, *, strict: bool) -> R
     if not {"load", "transform"} & set(steps) or has_leftovers(settings):
         return None
     with_files = "load" in steps
-    standing = find_standing(settings, state.contract, state.limits, state.fingerprints, with_files=with_files)
+    standing = find_standing(
+        settings, state.contract, state.limits, state.fingerprints, with_files=with_files, only=state.only
+    )
     if standing is None:
         return None
     state.fingerprints.save()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,15 +109,24 @@ def fingerprints_of(settings: Settings) -> Fingerprints:
 
 
 def files_present(
-    contract: Contract, source_dir: Path, accepted: frozenset[str] = frozenset()
+    contract: Contract,
+    source_dir: Path,
+    accepted: frozenset[str] = frozenset(),
+    only: frozenset[str] | None = None,
 ) -> tuple[SourceFile, ...]:
     """Return the files of the source folder; `accepted` must be names among them.
+
+    `only`: names of files that may be taken; any other counts as not there yet.
 
     Raises:
         ConfigError: it cannot be read, or none of the nine is there.
         UsageError: a name is not there.
     """
     files = find_files(contract, source_dir)
+    if only is not None:
+        bases = {source.file for source in contract.sources}
+        known = (file if file.name in only else replace(file, exists=False) for file in files)
+        files = tuple(file for file in known if file.exists or file.name in bases)
     if not any(file.exists for file in files):
         raise ConfigError(
             "none of the nine CSVs is there",
@@ -151,6 +160,7 @@ def find_standing(
     fingerprints: Fingerprints,
     *,
     with_files: bool = True,
+    only: frozenset[str] | None = None,
 ) -> Standing | None:
     """Return how the warehouse stands; None where that cannot be told, which is for a run to find out why."""
     import duckdb
@@ -158,7 +168,7 @@ def find_standing(
     if not settings.warehouse.is_file():
         return None
     try:
-        files = files_present(contract, settings.source_dir, limits.accepted) if with_files else ()
+        files = files_present(contract, settings.source_dir, limits.accepted, only) if with_files else ()
         with read_only(settings.warehouse) as connection:
             if ledger.is_current(connection):
                 return read_standing(connection, settings, files, limits, fingerprints)

@@ -149,6 +149,23 @@ def test_a_change_during_a_run_is_one_more_run(desk: Project) -> None:
         assert len(watcher.of("delivered")) in (1, 2), "one, if the run read the second version already"
 
 
+def test_a_file_that_begins_to_arrive_during_a_run_is_left_for_the_next_one(desk: Project) -> None:
+    delivery = canceled(desk, 6)
+    with watching(desk) as watcher:
+        os.utime(desk.source_dir / ORDERS)
+        watcher.wait_for("unchanged")
+        (desk.source_dir / SELLERS).write_bytes((desk.source_dir / SELLERS).read_bytes().replace(b",SP", b",RJ", 1))
+        watcher.wait_for("running")
+        with (desk.source_dir / LATER).open("wb") as stream:
+            stream.write(delivery[: len(delivery) // 2])
+            stream.flush()
+            told = watcher.wait_for("delivered")
+            assert [file["file"] for file in told["files"]] == [SELLERS]
+            stream.write(delivery[len(delivery) // 2 :])
+        assert watcher.wait_for("delivered")["rows"] == 6
+    assert desk.value("select count(*) from etl.quarantine") == 0
+
+
 def test_a_failed_run_is_told_once_and_tried_again(desk: Project) -> None:
     model = desk.folder / "olist_dw_dbt" / "models" / "core" / "dimensions" / "dim_category.sql"
     good = model.read_text()

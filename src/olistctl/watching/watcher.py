@@ -105,7 +105,6 @@ class Watcher:
         """
         ends_at = None if self._options.until is None else self._clock() + self._options.until
         with _one_watcher(self._settings), self._beat, closing(self._observer):
-            self._tell("started", f"watching {self._settings.source_dir}", source_dir=self._settings.source_dir)
             try:
                 self._loop(ends_at)
             except (KeyboardInterrupt, Interrupted):
@@ -117,6 +116,7 @@ class Watcher:
 
     def _loop(self, ends_at: float | None) -> None:
         self._begin()
+        self._tell("started", f"watching {self._settings.source_dir}", source_dir=self._settings.source_dir)
         while True:
             pause = self._turn()
             if pause is None or (ends_at is not None and self._clock() >= ends_at):
@@ -196,7 +196,9 @@ class Watcher:
             self._tell("running", f"running: {', '.join(names) or 'once more'}", files=names)
 
         try:
-            report = run_pipeline(self._settings, "run", progress=_Begun(self._progress, begun))
+            # What arrives from here on may be half a file, and is for the next run.
+            only = frozenset(listing.files)
+            report = run_pipeline(self._settings, "run", only=only, progress=_Begun(self._progress, begun))
         except Interrupted:
             raise
         except BusyError as error:
