@@ -106,10 +106,11 @@
     where false
 {%- endmacro %}
 
-{#- Makes a model depend on models that its SQL does not read. -#}
+{#- Makes a list of affected orders depend on models that its SQL does not read, and on what keeps a member's version. -#}
 {% macro depends_on(names) -%}
     {%- if not execute -%}
         {%- for name in names -%} {%- do ref(name) -%} {%- endfor -%}
+        {%- do source('etl', 'quarantine') -%}
     {%- endif -%}
 {%- endmacro %}
 

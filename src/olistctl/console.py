@@ -93,7 +93,8 @@ class Console:
     @property
     def can_redraw(self) -> bool:
         """Tell whether stdout is a terminal whose user wants to see more than the result."""
-        return not self.as_json and not self.quiet and self.rich_stdout().is_terminal
+        console = self.rich_stdout()
+        return not self.as_json and not self.quiet and console.is_terminal and not console.is_dumb_terminal
 
     def rich_stdout(self) -> RichConsole:
         """Return rich's console for stdout."""

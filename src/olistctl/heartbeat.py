@@ -68,6 +68,8 @@ class Heartbeat:
         """Change the state, and write it."""
         with self._guard:
             self.state = replace(self.state, **changes, beat_at=now())
+            with suppress(OSError):
+                self._folder.mkdir(parents=True, exist_ok=True)  # somebody may have tidied up
             with suppress(OSError), written(_file(self._folder)) as draft:
                 draft.write_text(json.dumps(asdict(self.state)), encoding="utf-8", errors="backslashreplace")
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from olistctl import ledger, logs
 from olistctl.config import Settings
-from olistctl.errors import DataError, OlistctlError
+from olistctl.errors import DataError, Interrupted, OlistctlError
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
 from olistctl.planning import files_present, find_standing, fingerprints_of, inspect_news
 from olistctl.reading import Inspection
@@ -30,7 +29,7 @@ from olistctl.transform import (
     selectors,
 )
 from olistctl.transform.dbt import explain_failure
-from olistctl.warehouse import stage_file, writer_lock
+from olistctl.warehouse import stage_file
 from olistctl.writing import Outcome, StageResult, Work, has_leftovers, write_warehouse
 
 log = logs.get_logger(__name__)
@@ -276,8 +275,14 @@ def _idle(settings: Settings, command: str, state: _State, *, strict: bool) -> R
 
 
 def warm_up(settings: Settings) -> None:
-    """Import dbt and parse the project, which the next run in this process is spared; what is wrong it will say."""
-    with suppress(OlistctlError, OSError), writer_lock(settings.state_dir, "watch"):
+    """Import dbt and parse the project, which the next run in this process is spared; what is wrong it will say.
+
+    It holds no lock: what dbt leaves of it, another olistctl may overwrite, and a reader must not trust anyway.
+
+    Raises:
+        Interrupted: the user asked to stop.
+    """
+    try:
         prepare_dbt(
             project=settings.dbt_project,
             warehouse=stage_file(settings),
@@ -285,6 +290,10 @@ def warm_up(settings: Settings) -> None:
             target=settings.target,
             threads=settings.threads,
         )
+    except Interrupted:
+        raise
+    except (OlistctlError, OSError) as error:
+        log.info("dbt is not warm: %s", error)
 
 
 def _check_models(work: Work) -> None:

@@ -230,6 +230,51 @@ def test_a_signal_in_mid_run_ends_it_in_time_and_the_next_one_goes_on(desk: Proj
     assert cancellations(desk) == before + 4
 
 
+@pytest.mark.parametrize("moment", [0.1, 1.2, 2.0])
+def test_a_signal_while_dbt_is_made_ready_ends_it_in_time(desk: Project, moment: float) -> None:
+    with watching(desk) as watcher:
+        time.sleep(moment)  # any moment between the start and "ready"
+        code, seconds = watcher.stop()
+        assert (code, watcher.events[-1]["event"]) == (143, "error")
+        assert seconds < 2
+        assert "Traceback" not in watcher.errors()
+
+
+def test_a_set_whose_run_failed_is_tried_again_with_any_part_of_it(desk: Project) -> None:
+    model = desk.folder / "olist_dw_dbt" / "models" / "core" / "dimensions" / "dim_category.sql"
+    good = model.read_text()
+    sellers = (desk.source_dir / SELLERS).read_bytes()
+    with watching(desk, OLISTCTL_WATCH_DELIVERY="orders, sellers") as watcher:
+        watcher.wait_for("ready")
+        model.write_text("select no_such_column from {{ ref('stg_category_translation') }}")
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 2))
+        watcher.wait_for("waiting", lambda event: "a file of sellers" in event["message"])
+        (desk.source_dir / SELLERS).write_bytes(sellers)  # as it was, but it came
+        watcher.wait_for("failed")
+        model.write_text(good)
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 3))
+        assert watcher.wait_for("delivered")["rows"] == 3
+        os.utime(desk.source_dir / SELLERS)
+        watcher.wait_for("waiting", lambda event: "a file of orders" in event["message"])
+        assert "waiting for a file of orders" in desk.ok("status").stdout
+    (desk.source_dir / LATER).write_bytes(canceled(desk, 4))
+    (desk.source_dir / SELLERS).write_bytes(sellers)
+    done = desk.ok("watch", "--once", "--debounce", "0", OLISTCTL_WATCH_DELIVERY="orders, sellers")
+    assert "4 rows" in done.stdout
+
+
+def test_what_it_waits_for_is_forgotten_when_it_came(desk: Project) -> None:
+    with watching(desk) as watcher:
+        watcher.wait_for("ready")
+        os.utime(desk.source_dir / ORDERS)
+        watcher.wait_for("unchanged")
+        eventually(lambda: desk.json("status")["watcher"]["waiting_for"] == [], "nothing waits")
+        desk.warehouse.unlink()
+        (desk.source_dir / "noise").touch()
+        watcher.wait_for("delivered")  # a warehouse that is gone is built again
+        assert desk.warehouse.is_file()
+
+
 def test_a_watcher_that_was_killed_is_missed_and_its_run_is_done_again(desk: Project) -> None:
     before = cancellations(desk)
     with watching(desk) as watcher:
@@ -266,6 +311,7 @@ def test_once_says_what_it_cannot_bring_in(desk: Project) -> None:
     assert "nothing more can be done without _SUCCESS" in done.stdout
     for arguments, words in (
         (["--source-dir", "nowhere"], "the source folder cannot be read"),
+        (["--source-dir", "config"], "none of the nine CSVs is there"),
         (["--debounce", "-1"], "option --debounce"),
     ):
         failed = desk.call("watch", "--once", *arguments)

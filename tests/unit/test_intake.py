@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from olistctl.warehouse import writer_lock
 from olistctl.watching import Rules
 from olistctl.watching.folder import Folder, Listing, Mark
 from olistctl.watching.intake import Intake, State
+from olistctl.watching.memory import recall, remember
+from olistctl.watching.observer import Observer
 from olistctl.watching.pauses import Pauses
 from tests.delivery import NAMES, SELLERS, write_delivery
 
@@ -59,7 +63,7 @@ class Scene:
     def take(self) -> None:
         listing = self.listing
         assert listing is not None
-        self.intake.take(listing)
+        self.intake.taken = listing
 
 
 @pytest.fixture
@@ -156,6 +160,17 @@ def test_a_marker_is_waited_for_each_time_anew(contract: Contract) -> None:
     scene.see()
     assert scene.see(5) is State.WAITING
     assert scene.reasons() == ("a new _SUCCESS",)
+    scene.mark()
+    scene.see()
+    assert scene.see(2) is State.READY
+
+
+def test_a_marker_speaks_for_what_was_written_before_it(contract: Contract) -> None:
+    scene = Scene(contract, Rules(2, 60, marker="_SUCCESS"))
+    scene.mark()
+    scene.write(ORDERS)
+    scene.see()
+    assert scene.see(5) is State.WAITING, "it may be the marker of another delivery"
     scene.mark()
     scene.see()
     assert scene.see(2) is State.READY
@@ -297,3 +312,37 @@ def test_a_heartbeat_tells_whether_the_watcher_lives(tmp_path: Path) -> None:
 def test_a_damaged_heartbeat_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "heartbeat.json").write_text(content)
     assert read_heartbeat(tmp_path) is None
+
+
+# --- what wakes it ---
+
+
+def test_a_system_without_events_is_no_reason_to_stop(tmp_path: Path) -> None:
+    """Other programs may hold all the instances that inotify gives to a user."""
+    libc = ctypes.CDLL(None)
+    held = []
+    while len(held) < 5_000 and (descriptor := libc.inotify_init()) >= 0:
+        held.append(descriptor)
+    observer = Observer(tmp_path, threading.Event())
+    try:
+        has_events = [observer.attend(), observer.attend()]
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        observer.close()
+    if len(held) == 5_000:
+        pytest.skip("this system has more instances than a test should take")
+    assert has_events == [False, False]
+    assert observer.attend(), "a folder that is attended anew is asked for anew"
+    observer.close()
+
+
+def test_what_was_taken_is_known_to_the_next_watcher(tmp_path: Path) -> None:
+    assert recall(tmp_path) is None
+    name = os.fsdecode(b"olist_\xff.csv")
+    listing = Listing({ORDERS: (1, 2, 3, 4), name: (5, 6, 7, 8)}, (9, 9, 9, 9))
+    remember(tmp_path, listing)
+    assert recall(tmp_path) == listing
+    for damaged in ("", "{", "[]", '{"files": 3}', '{"files": {"a": [1]}, "marker": null}'):
+        (tmp_path / "taken.json").write_text(damaged)
+        assert recall(tmp_path) is None

@@ -78,9 +78,9 @@ def line_of(event: WatchEvent) -> str:
     where = event.details.get("where")
     hint = event.details.get("hint")
     words = {"failed": "failed: ", "warning": "warning: ", "busy": "busy: "}.get(event.event, "")
-    return (
-        f"{clock_of(event)}  {words}{f'{where}: ' if where else ''}{event.message}{f'; next: {hint}' if hint else ''}"
-    )
+    place = f"{where}: " if where else ""
+    line = f"{clock_of(event)}  {words}{place}{event.message}{f'; next: {hint}' if hint else ''}"
+    return line.replace("\r", "\\r").replace("\n", "\\n")  # a name may hold one, and forge a line
 
 
 def clock_of(event: WatchEvent) -> str:

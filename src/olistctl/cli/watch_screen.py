@@ -81,7 +81,11 @@ class Screen:
             now.append(f"  next try {_clock(state.next_try_at)}", style="yellow")
         counts = f"since {_clock(state.started_at)}: deliveries {state.deliveries}, failed tries {state.failures}"
         return Group(
-            head, now, Text(counts, "dim"), self._table(), *(Text(printable(line_of(e)), "dim") for e in self._lines)
+            head,
+            now,
+            Text(counts, "dim"),
+            self._table(),
+            *(Text(printable(line_of(e)), "dim") for e in tuple(self._lines)),
         )
 
     def _step(self) -> str:
@@ -93,7 +97,7 @@ class Screen:
         for name, justify in (("delivered", "left"), ("result", "left"), ("rows", "right"), ("seconds", "right")):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
         table.add_column("files", overflow="ellipsis", no_wrap=True)
-        for event in reversed(self._deliveries):
+        for event in reversed(tuple(self._deliveries)):
             told = event.details
             files = ", ".join(file["file"] for file in told["files"])
             cells = (clock_of(event), told["status"], f"{told['rows']:,}", f"{told['seconds']:.1f}", files)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from olistctl.reading import Inspection, inspect_file
 from olistctl.results import NoProgress, Progress
@@ -23,16 +24,24 @@ def inspect_all(files: Sequence[SourceFile], progress: Progress | None = None) -
     def on_bytes(amount: int) -> None:
         if is_over.is_set():  # interrupted: nobody waits for the rest of a large file
             raise InterruptedError  # which ends the inspection as any error of reading does
-        progress.advance(amount)
+        with _ends(is_over):
+            progress.advance(amount)
 
     try:
-        with ThreadPoolExecutor(_READERS) as pool:
-            try:
-                return tuple(pool.map(lambda file: inspect_file(file, on_bytes), files))
-            finally:
-                is_over.set()
+        with ThreadPoolExecutor(_READERS) as pool, _ends(is_over):
+            return tuple(pool.map(lambda file: inspect_file(file, on_bytes), files))
     finally:
         progress.finish()
+
+
+@contextmanager
+def _ends(is_over: threading.Event) -> Iterator[None]:
+    """Set `is_over` where the block is left by an exception, in whichever thread it comes up."""
+    try:
+        yield
+    except BaseException:
+        is_over.set()
+        raise
 
 
 def _size(file: SourceFile) -> int:

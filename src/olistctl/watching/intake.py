@@ -67,23 +67,22 @@ class Verdict:
 
 
 class Intake:
-    """Looks at one listing after the other, and says when they are a whole delivery."""
+    """Looks at one listing after the other, and says when they are a whole delivery.
+
+    `taken` is the listing that the last run has seen, or is about to see.
+    """
 
     def __init__(self, rules: Rules, contract: Contract, unfinished: Callable[[str, Mark], str | None]) -> None:
         self._rules = rules
         self._contract = contract
         self._unfinished = unfinished
-        self._taken = Listing({})
+        self.taken = Listing({})
         self._last: Listing | None = None
         self._still_since = 0.0
 
-    def take(self, listing: Listing) -> None:
-        """Note that a run has seen, or is about to see, the files as they are in the listing."""
-        self._taken = listing
-
     def changed(self, listing: Listing) -> tuple[str, ...]:
         """Return the names of the files that came, changed or went since the last run."""
-        before, now = self._taken.files, listing.files
+        before, now = self.taken.files, listing.files
         return tuple(sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)))
 
     def see(self, listing: Listing | None, now: float) -> Verdict:
@@ -92,27 +91,32 @@ class Intake:
             self._last, self._still_since = listing, now
         if listing is None:
             return Verdict(State.WAITING, ("the folder is not there, or cannot be read",))
+        if not listing.files:
+            return Verdict(State.WAITING, ("none of the nine CSVs is there",))
         changed = self.changed(listing)
         if not changed:
             return Verdict(State.IDLE)
-        if not listing.files:
-            return Verdict(State.WAITING, ("none of the nine CSVs is there",))
         still = now - self._still_since
         if still < self._rules.settle_seconds:
-            reason = f"{_named(changed)}: changed just now"
+            reason = f"{named(changed)}: changed just now"
             return Verdict(State.WAITING, (reason,), self._rules.settle_seconds - still)
         if still < self._rules.patience_seconds and (reasons := self._unfinished_files(changed, listing.files)):
             return Verdict(State.WAITING, reasons, self._rules.patience_seconds - still)
-        if reasons := (*self._missing_marker(listing), *self._missing_sources(changed, listing.files)):
+        if reasons := (*self._missing_marker(changed, listing), *self._missing_sources(changed, listing.files)):
             return Verdict(State.WAITING, reasons)
         return Verdict(State.READY)
 
     def _unfinished_files(self, changed: tuple[str, ...], files: Mapping[str, Mark]) -> tuple[str, ...]:
         why = ((name, self._unfinished(name, files[name])) for name in changed if name in files)
-        return tuple(f"{name}: {reason}" for name, reason in why if reason)
+        reasons = tuple(f"{name}: {reason}" for name, reason in why if reason)
+        more = len(reasons) - _SHOWN
+        return (*reasons[:_SHOWN], f"{more} more") if more > 0 else reasons
 
-    def _missing_marker(self, listing: Listing) -> tuple[str, ...]:
-        if not self._rules.marker or (listing.marker and listing.marker != self._taken.marker):
+    def _missing_marker(self, changed: tuple[str, ...], listing: Listing) -> tuple[str, ...]:
+        """A marker says that what was written before it is whole: it must be new, and no file younger than it."""
+        youngest = max((listing.files[name][-1] for name in changed if name in listing.files), default=0)
+        is_new = listing.marker and listing.marker != self.taken.marker and listing.marker[-1] >= youngest
+        if not self._rules.marker or is_new:
             return ()
         return (f"{'a new ' if listing.marker else ''}{self._rules.marker}",)
 
@@ -122,6 +126,7 @@ class Intake:
         return tuple(f"a file of {source.name}" for source in wanted if not any(map(source.owns, there)))
 
 
-def _named(names: tuple[str, ...]) -> str:
+def named(names: tuple[str, ...]) -> str:
+    """Return the first few of the names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

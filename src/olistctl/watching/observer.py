@@ -13,7 +13,7 @@ from olistctl.watching.folder import folder_identity
 log = get_logger(__name__)
 
 # Not "opened" and "closed_no_write": these are our own reads.
-_CHANGES = frozenset({"created", "modified", "deleted", "moved", "closed"})
+_CHANGES = frozenset({"created", "modified", "attrib", "deleted", "moved", "closed"})
 
 
 class Observer:
@@ -27,20 +27,18 @@ class Observer:
         self._folder = folder
         self._wake = wake
         self._identity: tuple[int, int] | None = None
-        self._observer: Any = None
-        self.problem: str | None = None
+        self._observer: Any = None  # None: there is no folder, or the system gives no events
 
     def attend(self) -> bool:
         """See to it that the folder as it is now is watched; tell whether it is."""
         identity = folder_identity(self._folder)
-        if identity and identity == self._identity and self._is_alive():
-            return True
+        if identity and identity == self._identity and (self._observer is None or self._is_alive()):
+            return self._observer is not None
         self.close()
         if identity is None:
             return False
         self._identity = identity
-        if self.problem is None:
-            self._start()
+        self._start()
         self._wake.set()  # what came before it watched is seen by looking
         return self._observer is not None
 
@@ -53,10 +51,8 @@ class Observer:
                 observer.join(timeout=1)
 
     def _is_alive(self) -> bool:
-        if self.problem is not None:
-            return True
         observer = self._observer
-        return bool(observer and observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters))
+        return bool(observer.is_alive()) and all(emitter.is_alive() for emitter in observer.emitters)
 
     def _start(self) -> None:
         from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -67,13 +63,13 @@ class Observer:
                 if event.event_type in _CHANGES:
                     self._wake.set()
 
-        observer = SystemObserver()
-        observer.daemon = True
         try:
+            observer = SystemObserver()
+            observer.daemon = True
             observer.schedule(Waker(), str(self._folder))
             observer.start()
         except OSError as error:
-            self.problem = error.strerror or str(error)
-            log.warning("%s: the system gives no events (%s): looking by itself", self._folder, self.problem)
+            why = error.strerror or str(error)
+            log.warning("%s: the system gives no events (%s): looking by itself", self._folder, why)
             return
         self._observer = observer

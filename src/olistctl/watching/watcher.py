@@ -5,25 +5,26 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from olistctl import logs
+from olistctl import interruption, logs
 from olistctl.config import Settings
 from olistctl.errors import BusyError, Interrupted, OlistctlError
 from olistctl.heartbeat import Heartbeat, WatcherState, now, watch_folder
-from olistctl.loading import Limits
+from olistctl.loading import FileState, Limits
 from olistctl.pipeline import RunReport, run_pipeline, warm_up
-from olistctl.planning import find_standing, fingerprints_of
+from olistctl.planning import files_present, find_standing, fingerprints_of
 from olistctl.reading import CHANGED_WHILE_READ, UNREADABLE
 from olistctl.results import Finding, NoProgress, Progress, counted
-from olistctl.sources import find_files, load_contract
+from olistctl.sources import load_contract
 from olistctl.warehouse import writer_lock
 from olistctl.watching.folder import Folder, Listing, Mark
-from olistctl.watching.intake import Intake, Rules, State, Verdict
+from olistctl.watching.intake import Intake, Rules, State, Verdict, named
+from olistctl.watching.memory import recall, remember
 from olistctl.watching.observer import Observer
 from olistctl.watching.pauses import Pauses
 
@@ -85,10 +86,12 @@ class Watcher:
         self._pauses = Pauses()
         self._failing: Exception | None = None
         self._is_due = False  # a run must be tried, whatever the files say
-        self._told: frozenset[Finding] = frozenset()
+        self._told: set[tuple[str, str | None]] = set()  # the findings that hold now
+        self._tried: Listing | None = None  # what the last run began with
+        self._place = watch_folder(settings.state_dir)
         self._said: tuple[str, ...] = ()
         self._is_warm = options.once
-        self._beat = Heartbeat(watch_folder(settings.state_dir), self._first_state())
+        self._beat = Heartbeat(self._place, self._first_state())
 
     @property
     def state(self) -> WatcherState:
@@ -124,36 +127,32 @@ class Watcher:
             self._wait(pause if ends_at is None else min(pause, ends_at - self._clock()))
 
     def _begin(self) -> None:
-        """Take the files that the warehouse knows for seen, so that only what came since is news."""
+        """Take the files that a run has seen for seen, so that only what came since is news."""
         listing = self._folder.look() or Listing({})
-        limits = Limits.of(self._settings)
         fingerprints = fingerprints_of(self._settings)
-        standing = find_standing(self._settings, self._folder.contract, limits, fingerprints)
+        standing = find_standing(self._settings, self._folder.contract, Limits.of(self._settings), fingerprints)
         if standing is None:
             return
         fingerprints.save()
-        known: dict[str, Mark] = {}
-        for file in standing.files:
-            if file.file not in listing.files:
-                known |= {file.file: _GONE} if file.is_news else {}
-            elif not file.is_news:
-                known[file.file] = listing.files[file.file]
-        self._intake.take(Listing(known))
-        self._told = frozenset((*standing.findings, *standing.failed_tests))
-        self._is_due = standing.needs_models or not standing.is_tested
+        kept = recall(self._place)
+        self._intake.taken = kept or Listing(_known(standing.files, listing.files))
+        self._told = {_words(finding) for finding in (*standing.findings, *standing.failed_tests)}
+        is_behind = standing.needs_models or not standing.is_tested
+        self._is_due = is_behind or (standing.has_news and not self._intake.changed(listing))
 
     def _turn(self) -> float | None:
         """Look once and do what is due; return for how many seconds at most to wait, None at the end."""
+        self._stop_if_asked()
         has_events = not self._settings.watch_poll and self._observer.attend()
         listing = self._folder.look()
         verdict = self._intake.see(listing, self._clock())
-        if listing is not None and self._must_run(verdict):
+        if listing is not None and self._must_run(listing, verdict):
             self._run(listing)
             return 0.0
-        self._say_what_waits(verdict)
+        self._say_what_waits(verdict, has_events)
         if self._options.once and verdict.again_in is None:
-            if listing is None:
-                find_files(self._folder.contract, self._folder.path)  # says what is wrong with the folder
+            if not (listing and listing.files):
+                files_present(self._folder.contract, self._folder.path)  # says what is wrong with the folder
             return None
         if verdict.state is State.IDLE and not self._is_warm and not self._failing:
             self._is_warm = True
@@ -165,12 +164,11 @@ class Watcher:
         pauses += [] if self._pauses.next_at is None else [self._pauses.next_at - self._clock()]
         return max(0.0, min(pauses))
 
-    def _must_run(self, verdict: Verdict) -> bool:
-        if verdict.state is State.READY:
-            return True
-        if self._pauses.next_at is not None:
-            return self._clock() >= self._pauses.next_at and verdict.state is State.IDLE
-        return self._is_due and verdict.state is State.IDLE
+    def _must_run(self, listing: Listing, verdict: Verdict) -> bool:
+        if self._pauses.next_at is not None and listing == self._tried:
+            return verdict.state is not State.WAITING and self._clock() >= self._pauses.next_at
+        is_due = self._is_due or not self._settings.warehouse.is_file()
+        return verdict.state is State.READY or (verdict.state is State.IDLE and is_due)
 
     def _look_seconds(self) -> float:
         return min(_LOOK_SECONDS, self._settings.watch_rescan_seconds)
@@ -184,16 +182,16 @@ class Watcher:
 
     def _run(self, listing: Listing) -> None:
         names = self._intake.changed(listing)
-        if names:  # another state of the files is another try, not the next one
+        if listing != self._tried:  # another state of the files is another try, not the next one
             self._pauses.reset()
-        self._intake.take(listing)
+        self._tried = listing
         self._folder.forget_all_but(listing.files)
-        self._is_due = False
         self._said = ()
+        self._beat.update(waiting_for=())
 
         def begun() -> None:
-            self._beat.update(state="running", waiting_for=(), next_try_at=None)
-            self._tell("running", f"running: {', '.join(names) or 'once more'}", files=names)
+            self._beat.update(state="running", next_try_at=None)
+            self._tell("running", f"running: {named(names) or 'once more'}", files=names)
 
         try:
             # What arrives from here on may be half a file, and is for the next run.
@@ -206,9 +204,13 @@ class Watcher:
         except OlistctlError as error:
             self._try_again(error, "failed")
         except Exception as error:
+            self._stop_if_asked()
             log.error("bug", exc_info=error)
             self._try_again(error, "failed")
         else:
+            self._intake.taken = listing
+            remember(self._place, listing)
+            self._is_due = False
             self._ran(report, names)
         finally:
             logs.set_run_id("-")
@@ -217,19 +219,20 @@ class Watcher:
         if self._failing:
             self._tell("recovered", "it goes on")
         self._failing = None
-        self._pauses.reset()
-        self._beat.update(state="waiting", failure=None, failed_at=None)
+        files = report.load.files if report.load else ()
+        if any(file.reason_type in (CHANGED_WHILE_READ, UNREADABLE) for file in files):
+            self._pauses.failed(self._clock())  # what it is next time says nothing of what it was
+        else:
+            self._pauses.reset()
+        self._beat.update(state="waiting", failure=None, failed_at=None, next_try_at=None)
         if report.status == "unchanged":
             self._tell("unchanged", "nothing but times has changed", files=names)
         else:
             self._delivered(report)
         for finding in report.findings:
-            if finding not in self._told:
+            if _words(finding) not in self._told:
                 self._tell("warning", finding.message, where=finding.where, hint=finding.hint)
-        self._told = frozenset(report.findings)
-        files = report.load.files if report.load else ()
-        if any(file.reason_type in (CHANGED_WHILE_READ, UNREADABLE) for file in files):
-            self._pauses.failed(self._clock())  # what it is next time says nothing of what it was
+        self._told = {_words(finding) for finding in report.findings}
 
     def _delivered(self, report: RunReport) -> None:
         rows = report.load.rows_loaded if report.load else 0
@@ -257,6 +260,7 @@ class Watcher:
 
     def _try_again(self, error: Exception, event: str) -> None:
         """Note a failure; it is told once in full, and then that it is still there."""
+        self._stop_if_asked()  # a library may have made another error of it
         if self._options.once:
             raise error
         pause = self._pauses.failed(self._clock(), is_busy=event == "busy")
@@ -278,8 +282,11 @@ class Watcher:
 
     # --- what it says ---
 
-    def _say_what_waits(self, verdict: Verdict) -> None:
+    def _say_what_waits(self, verdict: Verdict, has_events: bool) -> None:
         """Tell what the watcher waits for, when that has changed."""
+        by = "events" if has_events else "looking"
+        if by != self.state.watches_by:
+            self._beat.update(watches_by=by)
         if verdict.reasons == self._said:
             return
         self._said = verdict.reasons
@@ -293,7 +300,16 @@ class Watcher:
     def _tell(self, event: str, message: str, **details: Any) -> None:
         level = {"failed": log.error, "busy": log.warning, "warning": log.warning}.get(event, log.info)
         level("watch: %s: %s", event, message)
-        self._hear(WatchEvent(event, message, details=details))
+        try:
+            self._hear(WatchEvent(event, message, details=details))
+        except BrokenPipeError:
+            raise  # nobody listens any more
+        except OSError as error:  # where stdout leads, the disk is full, say
+            log.warning("watch: cannot tell: %s", error)
+
+    def _stop_if_asked(self) -> None:
+        if stop := interruption.stopped():
+            raise stop
 
     def _why_it_ends(self) -> str:
         if not self._options.once:
@@ -304,6 +320,21 @@ class Watcher:
         by = "looking" if self._settings.watch_poll else "events"
         folder = str(self._settings.source_dir)
         return WatcherState(os.getpid(), now(), now(), folder, "waiting", by)
+
+
+def _known(states: Sequence[FileState], files: Mapping[str, Mark]) -> dict[str, Mark]:
+    """Return the marks of the files that the warehouse knows by content, and of those that are gone since."""
+    known: dict[str, Mark] = {}
+    for state in states:
+        if state.file not in files:
+            known |= {state.file: _GONE} if state.is_news else {}
+        elif not state.is_news:
+            known[state.file] = files[state.file]
+    return known
+
+
+def _words(finding: Finding) -> tuple[str, str | None]:
+    return finding.message, finding.where
 
 
 class _Begun:
