@@ -286,7 +286,7 @@ def warm_up(settings: Settings) -> None:
         prepare_dbt(
             project=settings.dbt_project,
             warehouse=stage_file(settings),
-            artifacts=settings.state_dir / "dbt",
+            artifacts=settings.dbt_artifacts,
             target=settings.target,
             threads=settings.threads,
         )
@@ -308,7 +308,7 @@ def _dbt(work: Work, job: DbtJob, select: tuple[str, ...] = (), *, full_refresh:
         job,
         project=settings.dbt_project,
         warehouse=work.stage.file,
-        artifacts=settings.state_dir / "dbt",
+        artifacts=settings.dbt_artifacts,
         target=settings.target,
         threads=settings.threads,
         select=select,

@@ -252,7 +252,7 @@ def _plan(
         held_back=tuple(file.file for file in files if file.status == HELD),
         findings=tuple(file.finding() for file in files if not file.is_whole),
         changes=tuple(_table_change(tables[change.source], change) for change in changes),
-        models=affected_models(settings.dbt_project, settings.state_dir / "dbt", chosen) if chosen != [] else (),
+        models=affected_models(settings.dbt_project, settings.dbt_artifacts, chosen) if chosen != [] else (),
         reason=reason,
     )
 

@@ -12,7 +12,18 @@ import duckdb
 import pytest
 
 from olistctl.sources import Contract, load_contract
-from olistctl.transform import BUILD, DbtReport, affected_models, dbt, invoking, parsing, run_dbt, selectors
+from olistctl.transform import (
+    BUILD,
+    DbtReport,
+    affected_models,
+    dbt,
+    invoking,
+    lend_parsing,
+    parsing,
+    prepare_dbt,
+    run_dbt,
+    selectors,
+)
 from tests.integration.conftest import Project
 
 INCREMENTAL = ("int_order_enriched", "fact_orders", "fact_order_items", "fact_payments", "fact_reviews")
@@ -360,6 +371,19 @@ def test_a_process_parses_the_project_once_until_it_changes(
     report = warehouse.build(select=("another",))
     assert [node.name for node in report.nodes] == ["another"]
     assert commands[-2:] == ["parse", "build"]
+
+
+def test_what_dbt_has_parsed_serves_a_copy_of_the_project_and_a_scratch_file(project: Project) -> None:
+    artifacts = project.folder / "data" / ".olist_dw" / "dbt"
+    project.ok("test")
+    assert json.loads((artifacts / "target" / "perf_info.json").read_text())["parsed_path_count"] == 0
+    scratch = project.folder / "scratch"
+    lend_parsing(artifacts, scratch / "dbt")
+    models = project.folder / "olist_dw_dbt"
+    prepare_dbt(
+        project=models, warehouse=scratch / "olist_dw.duckdb", artifacts=scratch / "dbt", target="dev", threads=2
+    )
+    assert json.loads((scratch / "dbt" / "target" / "perf_info.json").read_text())["parsed_path_count"] == 0
 
 
 def test_no_part_of_the_graph_leaves_a_list_of_affected_orders_behind(built: Project) -> None:

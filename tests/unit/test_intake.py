@@ -320,7 +320,7 @@ def test_a_damaged_heartbeat_is_none(tmp_path: Path, content: str) -> None:
 def test_a_system_without_events_is_no_reason_to_stop(tmp_path: Path) -> None:
     """Other programs may hold all the instances that inotify gives to a user."""
     libc = ctypes.CDLL(None)
-    held = []
+    held: list[int] = []
     while len(held) < 5_000 and (descriptor := libc.inotify_init()) >= 0:
         held.append(descriptor)
     observer = Observer(tmp_path, threading.Event())

@@ -71,6 +71,11 @@ class Settings:
         return self.warehouse.parent / f".{self.warehouse.stem}"
 
     @property
+    def dbt_artifacts(self) -> Path:
+        """The folder in which dbt leaves its manifest and what it compiles."""
+        return self.state_dir / "dbt"
+
+    @property
     def journal_dir(self) -> Path:
         """The folder of the runs that no published warehouse holds yet."""
         return self.state_dir / "journal"

@@ -2,6 +2,7 @@
 
 from olistctl.transform.dbt import DbtReport, NodeResult, prepare_dbt, run_dbt
 from olistctl.transform.jobs import BUILD, SNAPSHOT, TEST, DbtJob
+from olistctl.transform.parsing import lend_parsing
 from olistctl.transform.project import affected_models, project_sha256, selectors
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "DbtReport",
     "NodeResult",
     "affected_models",
+    "lend_parsing",
     "prepare_dbt",
     "project_sha256",
     "run_dbt",

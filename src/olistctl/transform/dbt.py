@@ -60,9 +60,9 @@ def prepare_dbt(*, project: Path, warehouse: Path, artifacts: Path, target: str,
     Raises:
         Interrupted: the user asked to stop.
     """
-    with suppress(ParseFailed), warehouse_named(warehouse):
+    with suppress(ParseFailed):
         shared = shared_arguments(project=project, artifacts=artifacts, target=target, threads=threads)
-        parsed_manifest(project, artifacts, shared)
+        parsed_manifest(project, warehouse, artifacts, shared)
 
 
 def run_dbt(
@@ -96,8 +96,8 @@ def run_dbt(
     arguments = arguments_of(job, select=select, full_refresh=full_refresh)
     progress.start(job.label)
     try:
+        manifest = parsed_manifest(project, warehouse, artifacts, shared)
         with warehouse_named(warehouse):
-            manifest = parsed_manifest(project, artifacts, shared)
             problems: list[Exception] = []
             outcome = invoke([*arguments, *shared], _follow(job, progress, problems), manifest)
     except ParseFailed as failed:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,11 @@ class ParseFailed(Exception):
         self.reason = reason
 
 
-def parsed_manifest(project: Path, artifacts: Path, arguments: Sequence[str]) -> Any:
+def parsed_manifest(project: Path, warehouse: Path, artifacts: Path, arguments: Sequence[str]) -> Any:
     """Return a manifest that the caller may change; `arguments` are those that all calls of dbt share.
+
+    Nothing in it depends on the folder of the warehouse, and dbt is not told of it: what it keeps of the parsing then
+    serves a copy of the project, and a verification in a scratch file, too.
 
     Raises:
         ParseFailed: the project does not parse.
@@ -38,14 +42,23 @@ def parsed_manifest(project: Path, artifacts: Path, arguments: Sequence[str]) ->
     """
     global _last
     state = project_sha256(project)
-    key = state, os.environ.get(WAREHOUSE_VARIABLE, ""), *arguments
+    key = state, warehouse.name, *arguments
     if _last is None or _last[0] != key:
-        outcome = invoke(["parse", *arguments])
+        with warehouse_named(Path(warehouse.name)):
+            outcome = invoke(["parse", *arguments])
         if outcome.exception is not None or not outcome.success:
             raise ParseFailed(outcome.exception)
         mark_manifest(state, artifacts)
         _last = key, _packed(outcome.result)
     return _unpacked(_last[1])
+
+
+def lend_parsing(artifacts: Path, to: Path) -> None:
+    """Give what dbt keeps of its parsing to other artifacts; it checks each file of the project itself."""
+    parsing = Path("target", "partial_parse.msgpack")
+    with suppress(OSError):  # it parses all of them then
+        (to / parsing).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(artifacts / parsing, to / parsing)
 
 
 def _packed(manifest: Any) -> bytes:

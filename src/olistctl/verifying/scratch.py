@@ -12,6 +12,7 @@ from pathlib import Path
 from olistctl import interruption
 from olistctl.config import Settings
 from olistctl.errors import BusyError
+from olistctl.transform import lend_parsing
 from olistctl.warehouse import fold_in_log, identity, read_only, writer_lock
 
 
@@ -65,7 +66,9 @@ def _fill(place: Path, settings: Settings) -> Scratch:
     except OSError:
         shutil.copyfile(live, fresh)
     # Evidence is for people, and belongs to the runs that publish.
-    return Scratch(live, replace(settings, warehouse=fresh, quarantine_dir=place / "quarantine", keep_versions=0))
+    scratch = replace(settings, warehouse=fresh, quarantine_dir=place / "quarantine", keep_versions=0)
+    lend_parsing(settings.dbt_artifacts, scratch.dbt_artifacts)
+    return Scratch(live, scratch)
 
 
 def _copy(warehouse: Path, target: Path) -> None:
