@@ -9,7 +9,9 @@ from pathlib import Path
 import duckdb
 
 # When and by which run a row was loaded, which two builds of the same files do not share.
-RUN_METADATA = frozenset({"_loaded_at", "_run_id", "created_at", "updated_at", "dbt_updated_at"})
+RUN_METADATA = frozenset(
+    {"_loaded_at", "_run_id", "created_at", "updated_at", "dbt_updated_at", "first_seen_at", "is_new"}
+)
 # Where a row stood, which differs where the same records are delivered in other files.
 PLACE = frozenset({"_source_file", "_source_line"})
 _INEXACT = ("DOUBLE", "FLOAT")  # the last bits of a double depend on the order of its summands

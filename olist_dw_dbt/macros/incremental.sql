@@ -106,12 +106,14 @@
     where false
 {%- endmacro %}
 
+{% macro depends_on_models(names) -%}
+    {%- if not execute -%} {%- for name in names -%} {%- do ref(name) -%} {%- endfor -%} {%- endif -%}
+{%- endmacro %}
+
 {#- Makes a list of affected orders depend on models that its SQL does not read, and on what keeps a member's version. -#}
 {% macro depends_on(names) -%}
-    {%- if not execute -%}
-        {%- for name in names -%} {%- do ref(name) -%} {%- endfor -%}
-        {%- do source('etl', 'quarantine') -%}
-    {%- endif -%}
+    {{- depends_on_models(names) -}}
+    {%- if not execute -%} {%- do source('etl', 'quarantine') -%} {%- endif -%}
 {%- endmacro %}
 
 {#- In an incremental run, the `where` that keeps the affected orders. `affected` is the model that lists them. -#}

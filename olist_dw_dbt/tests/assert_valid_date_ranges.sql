@@ -1,10 +1,5 @@
--- What no delivery may break. The stages that the public data has out of order are counted against their baseline
--- in models/core/facts/_facts.yml.
-with orders as (
-    select * from {{ ref('fact_orders') }}
-),
-
-customers as (
+-- First and last days of the dimensions, and the calendar. The stages of an order are rules: models/quality/_rules.yml.
+with customers as (
     select * from {{ ref('dim_customer') }}
 ),
 
@@ -21,24 +16,6 @@ dates as (
 ),
 
 broken as (
-    select 'approved before the purchase' as rule, order_id as id
-    from orders
-    where order_approved_at < order_purchase_timestamp
-
-    union all
-
-    select 'delivered before the purchase' as rule, order_id as id
-    from orders
-    where order_delivered_customer_date < order_purchase_timestamp
-
-    union all
-
-    select 'promised before the day of the purchase' as rule, order_id as id
-    from orders
-    where cast(order_estimated_delivery_date as date) < cast(order_purchase_timestamp as date)
-
-    union all
-
     select 'first order after the last' as rule, customer_id as id
     from customers
     where first_order_date > last_order_date

@@ -127,6 +127,9 @@ class Console:
     def _problem(self, word: str, style: str, finding: Finding) -> None:
         from rich.text import Text
 
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            sys.stderr.write(_annotation(word, finding) + "\n")
+            return
         text = Text()
         text.append(f"{word}: ", style=f"bold {style}")
         text.append(printable(f"{finding.where}: {finding.message}" if finding.where else finding.message))
@@ -186,6 +189,17 @@ class _Bars:
         total = self._bars.tasks[self._task].total or 1
         self._bars.update(self._task, total=total, completed=total, doing="")
         self._task = None
+
+
+def _annotation(level: str, finding: Finding) -> str:
+    """Return a finding as GitHub Actions' workflow command, which becomes an annotation of the run."""
+    text = printable(finding.message + (f"\nnext: {finding.hint}" if finding.hint else ""))
+    title = _escaped(printable(finding.where or "olistctl")).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={title}::{_escaped(text)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _write_json(value: Any, indent: int | None) -> None:

@@ -13,6 +13,7 @@ from olistctl.config import Settings
 from olistctl.errors import DataError, Interrupted, OlistctlError
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
 from olistctl.planning import files_present, find_standing, fingerprints_of, inspect_news
+from olistctl.quality import FailingTest, Flow, keep_failing_rows, read_reconciliation
 from olistctl.reading import Inspection
 from olistctl.results import Finding, Progress, counted
 from olistctl.sources import Contract, Fingerprints, load_contract
@@ -22,7 +23,6 @@ from olistctl.transform import (
     TEST,
     DbtJob,
     DbtReport,
-    NodeResult,
     prepare_dbt,
     project_sha256,
     run_dbt,
@@ -50,11 +50,13 @@ class RunReport:
     load: LoadReport | None = None
     transform: DbtReport | None = None
     tests: DbtReport | None = None
+    failing: tuple[FailingTest, ...] = ()
+    reconciliation: tuple[Flow, ...] = ()
 
     @property
-    def failed_tests(self) -> tuple[NodeResult, ...]:
+    def failed_tests(self) -> tuple[FailingTest, ...]:
         """The tests that did not pass, warnings aside."""
-        return self.tests.having("fail", "error") if self.tests else ()
+        return tuple(test for test in self.failing if test.status != "warn")
 
 
 @dataclass
@@ -72,6 +74,8 @@ class _State:
     load: LoadReport | None = None
     transform: DbtReport | None = None
     tests: DbtReport | None = None
+    failing: tuple[FailingTest, ...] = ()
+    reconciliation: tuple[Flow, ...] = ()
 
 
 # --- the steps, as the design draws them ---
@@ -168,16 +172,21 @@ def _test(state: _State, work: Work) -> Outcome:
     if not everything and not state.selection:
         return Outcome(None, "nothing to test")
     state.tests = _dbt(work, TEST, () if everything else state.selection or ())
-    failed = {node.name: node for node in state.tests.having("fail", "error", "warn")}
-    findings = [_failed_test(node) for node in failed.values()]
     tested = None if everything else {node.name for node in state.tests.nodes}
     with work.stage.connection() as connection:
-        stand = ledger.note_tested(connection, tested, findings)
-    for test in findings:
-        node = failed[test.test]
-        work.warn(Finding(test.message, test.where, test.hint), "test", node.model, "test_" + node.status)
-    for test in stand:
-        work.warn(Finding(test.message, test.where, test.hint), "test", None, "test_fail", is_known=True)
+        state.failing = keep_failing_rows(connection, state.tests.nodes, everything=everything)
+        failed = [
+            ledger.FailedTest(test.test, finding.message, finding.where, finding.hint)
+            for test in state.failing
+            for finding in test.findings
+        ]
+        stand = ledger.note_tested(connection, tested, failed)
+        state.reconciliation = read_reconciliation(connection)
+    for test in state.failing:
+        for finding in test.findings:
+            work.warn(finding, "test", test.model, "test_" + test.status)
+    for known in stand:
+        work.warn(Finding(known.message, known.where, known.hint), "test", None, "test_fail", is_known=True)
     bad = len(state.tests.having("fail", "error"))
     warned = len(state.tests.having("warn"))
     passed = len(state.tests.having("pass"))
@@ -246,6 +255,8 @@ def run_pipeline(
         load=state.load,
         transform=state.transform,
         tests=state.tests,
+        failing=state.failing,
+        reconciliation=state.reconciliation,
     )
 
 
@@ -326,14 +337,3 @@ def _models_done(work: Work, report: DbtReport) -> Outcome:
     models = sum(node.kind == "model" for node in report.nodes)
     snapshots = sum(node.kind == "snapshot" for node in report.nodes)
     return Outcome(None, f"{counted(models, 'model')}, {counted(snapshots, 'snapshot')}")
-
-
-def _failed_test(node: NodeResult) -> ledger.FailedTest:
-    rows = f"{node.failures:,} rows" if node.failures else node.message or ""
-    where = f"{node.model}.{node.column}" if node.model and node.column else node.model or node.file
-    hint = None if node.status == "warn" else f"olistctl test, or read {node.file}"
-    return ledger.FailedTest(node.name, f"test {node.name} {_verb(node)}: {rows}", where, hint)
-
-
-def _verb(node: NodeResult) -> str:
-    return {"warn": "warns", "fail": "fails", "error": "cannot run"}[node.status]

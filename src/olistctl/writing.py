@@ -25,7 +25,7 @@ log = logs.get_logger(__name__)
 # What the stage holds before the first step: a copy of the live warehouse; its ledger and its history alone, from
 # which a full refresh rebuilds the rest; nothing.
 Beginning = Literal["copy", "history", "empty"]
-_HISTORY = ("snapshots",)
+_HISTORY = ("snapshots", "quality")
 
 
 @dataclass(frozen=True)

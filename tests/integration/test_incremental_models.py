@@ -391,7 +391,9 @@ def test_no_part_of_the_graph_leaves_a_list_of_affected_orders_behind(built: Pro
     manifest = json.loads((built.folder / "data" / ".olist_dw" / "dbt" / "target" / "manifest.json").read_text())
     child_map: dict[str, list[str]] = manifest["child_map"]
     models = {
-        node["name"]: node for node in manifest["nodes"].values() if node["config"]["materialized"] == "incremental"
+        node["name"]: node
+        for node in manifest["nodes"].values()
+        if node["config"].get("incremental_strategy") == "replace_affected"
     }
     assert set(models) == set(INCREMENTAL)
     for key, source in manifest["sources"].items():

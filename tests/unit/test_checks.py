@@ -24,7 +24,7 @@ def failing(desk: Desk, *absent: str) -> dict[tuple[str, str], Check]:
 
 
 def with_rule(desk: Desk, condition: str) -> None:
-    sellers = replace(desk.contract.source("sellers"), rules=(Rule("some_rule", condition),))
+    sellers = replace(desk.contract.source("sellers"), rules=(Rule("some_rule", condition, where="rules.yml:7"),))
     desk.contract = replace(
         desk.contract, sources=tuple(sellers if s.name == "sellers" else s for s in desk.contract.sources)
     )
@@ -103,8 +103,8 @@ def test_what_refers_to_an_absent_source_is_not_checked(desk: Desk) -> None:
 
 
 BREAKS = [
-    ("sellers", SELLER.replace(b",SP", b",Sao Paulo"), "state_is_brazilian", "error"),
-    ("orders", b"x,c3f1c2b5a9d84b0db21f8a3d2c6f9e10,lost,2018-01-01 00:00:00,,,,", "status_is_known", "error"),
+    ("sellers", SELLER.replace(b",SP", b",Sao Paulo"), "seller_state_is_brazilian", "error"),
+    ("orders", b"x,c3f1c2b5a9d84b0db21f8a3d2c6f9e10,lost,2018-01-01 00:00:00,,,,", "order_status_is_known", "error"),
     (
         "orders",
         b"y,c3f1c2b5a9d84b0db21f8a3d2c6f9e10,created,2018-01-02 00:00:00,2018-01-01 00:00:00,,,",
@@ -158,9 +158,34 @@ def test_a_rule_that_is_no_condition_is_a_configuration_error(small: Desk, condi
     with_rule(small, condition)
     with pytest.raises(ConfigError) as caught:
         failing(small)
-    assert caught.value.where == f"{small.contract.file} (sources.sellers.rules.some_rule)"
+    assert caught.value.where == "rules.yml:7"
     assert caught.value.exit_code == ExitCode.USAGE
     assert len(small.rows("sellers")) == 2
+
+
+@pytest.mark.parametrize(
+    ("known", "rows", "limit"),
+    [
+        ((8, 99_441), 99_441, 8),  # the public data: exactly what is known of it
+        ((8, 99_441), 2_000, 2),  # a part of it: 0.16, and three times 0.4 by chance
+        ((1_350, 99_441), 20_000, 316),
+        ((8, 99_441), 99_441 + 20_000, 14),  # and 1.6 of what came besides, and three times 1.3 by chance
+        ((0, 1), 1_000_000, 0),
+    ],
+)
+def test_as_many_rows_may_break_a_rule_as_in_the_public_data(known: tuple[int, int], rows: int, limit: int) -> None:
+    assert Rule("some_rule", "true", "warning", "", *known).limit(rows) == limit
+
+
+def test_what_is_known_of_the_public_data_is_no_warning(small: Desk) -> None:
+    with_rule(small, "seller_id = ''")
+    (rule,) = small.contract.source("sellers").rules
+    small.load()
+    for known, is_good in (2, True), (1, False):
+        sellers = replace(small.contract.source("sellers"), rules=(replace(rule, known_count=known, known_of=2),))
+        small.contract = replace(small.contract, sources=(sellers,))
+        (check,) = (check for check in run_checks(small.connection, small.contract, ()) if check.kind == "rule")
+        assert (check.failing, check.allowed, check.is_good) == (2, known, is_good)
 
 
 def test_a_rule_may_end_in_a_comment(small: Desk) -> None:

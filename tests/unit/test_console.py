@@ -197,3 +197,14 @@ def test_a_name_that_is_not_utf8_can_be_written_as_json(capsys: Capture) -> None
 
 def test_to_plain_leaves_plain_values_alone() -> None:
     assert to_plain([1, "x", None, True, 1.5]) == [1, "x", None, True, 1.5]
+
+
+def test_in_github_actions_a_problem_is_an_annotation(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    Console().warnings([Finding("100% of\nthe rows: a, b", "fact_orders:7,x", "olistctl test")])
+    Console().problems([Finding("\x1b[31m::set-output name=x::y")])
+    assert capsys.readouterr() == (
+        "",
+        "::warning title=fact_orders%3A7%2Cx::100%25 of%0Athe rows: a, b%0Anext: olistctl test\n"
+        "::error title=olistctl::\\x1b[31m::set-output name=x::y\n",
+    )

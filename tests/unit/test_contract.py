@@ -20,8 +20,6 @@ sources:
     columns:
       - {name: id, type: text, required: true}
       - {name: amount, type: money}
-    rules:
-      - {name: positive, condition: "amount > 0", severity: warning}
   children:
     table: stg_children
     file: children.csv
@@ -65,9 +63,52 @@ def test_a_contract_is_read_whole(tmp_path: Path) -> None:
     contract = read(tmp_path, GOOD)
     parents, children = contract.sources
     assert [(c.name, c.type, c.required) for c in parents.columns] == [("id", "text", True), ("amount", "money", False)]
-    assert parents.rules[0].severity == "warning"
     assert children.foreign_keys[0].severity == "error"
-    assert (children.pattern, children.key, children.rules) == ("children.csv", (), ())
+    assert (children.pattern, children.key, parents.rules) == ("children.csv", (), ())
+
+
+RULES = """\
+models:
+  - name: dq_rules
+    config:
+      meta:
+        rules:
+          - name: positive
+            owner: finance
+            severity: warn
+            model: fact_parents
+            condition: amount > 0
+            columns: [amount]
+            source: parents
+          - {name: of_the_model, owner: finance, severity: error, model: fact_parents, condition: ok, columns: [ok]}
+"""
+
+
+def test_a_source_has_the_rules_that_name_it(tmp_path: Path) -> None:
+    (tmp_path / "rules.yml").write_text(RULES)
+    contract = read(tmp_path, GOOD.replace("version: 1", "version: 1\nrules: rules.yml"))
+    (rule,) = contract.source("parents").rules
+    assert (rule.name, rule.condition, rule.severity) == ("positive", "amount > 0", "warning")
+    assert rule.where == f"{tmp_path / 'rules.yml'}:6 (models[0].config.meta.rules[0])"
+    assert contract.source("children").rules == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("source: parents", "source: parent", "'parent'"),
+        ("severity: warn\n", "severity: warning\n", "'warning'"),
+        ("            condition: amount > 0\n", "", "'condition' is missing"),
+        ("columns: [amount]", "column: amount", "unknown key 'column'"),
+        ("        rules:", "        rule:", "'rules' is missing"),
+    ],
+)
+def test_a_rule_that_is_wrong_is_named_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in RULES
+    (tmp_path / "rules.yml").write_text(RULES.replace(old, new))
+    with pytest.raises(ConfigError, match=message) as caught:
+        read(tmp_path, GOOD.replace("version: 1", "version: 1\nrules: rules.yml"))
+    assert (caught.value.where or "").startswith(str(tmp_path / "rules.yml"))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +137,7 @@ def test_a_source_owns_the_files_of_its_pattern(tmp_path: Path, name: str, owned
         ("type: money", "type: decimal", "not one of text, zip, integer, money, coordinate, timestamp", None),
         ("required: true", "required: 1", "expected true or false, found '1'", None),
         ("required: true", "requird: true", "unknown key 'requird'", "did you mean 'required'?"),
-        ("severity: warning", "severity: warn", "'warn' is not one of error, warning", "did you mean 'warning'?"),
+        ("to: [id]", "to: [id], severity: warn", "'warn' is not one of error, warning", "did you mean 'warning'?"),
         ("{name: amount, type: money}", "{name: amount}", "the key 'type' is missing", None),
         ("name: amount", "name: Amount", "'Amount' is not a plain lower-case name", None),
         ("name: amount", "name: _source_file", "'_source_file' is not a plain lower-case name", None),
@@ -111,7 +152,7 @@ def test_a_source_owns_the_files_of_its_pattern(tmp_path: Path, name: str, owned
         ("file: parents.csv", "file: other.csv", "the pattern does not match the base file 'other.csv'", None),
         ("file: children.csv", "file: a/children.csv", "must not hold a folder", "set `source_dir` instead"),
         ("pattern: parents*.csv", "pattern: '*/parents*.csv'", "must not hold a folder", "set `source_dir` instead"),
-        ("condition: \"amount > 0\"", "condition: 1", "expected text, found '1'", None),
+        ("table: stg_parents", "table: 1", "expected text, found '1'", None),
         ("sources:", "source:", "unknown key 'source'", "did you mean 'sources'?"),
         ("  children:", "  parents:", "the key 'parents' stands twice", "keep one of the two"),
     ],

@@ -10,9 +10,14 @@ import typer
 from olistctl.cli.call import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
     from olistctl.console import Console
     from olistctl.pipeline import RunReport
     from olistctl.planning import Plan
+
+_MOST_COLUMNS = 8
 
 SourceDir = Annotated[
     Path | None,
@@ -87,9 +92,23 @@ def snapshot(call: Call, strict: Strict = False, wait: Wait = None) -> None:
     _execute(call, "snapshot", strict=strict, wait=wait)
 
 
-def test(call: Call, strict: Strict = False, wait: Wait = None) -> None:
-    """Run the dbt tests on the warehouse; leaves with 1 when one of them fails."""
-    _execute(call, "test", strict=strict, wait=wait)
+def test(
+    call: Call,
+    strict: Strict = False,
+    junit: Annotated[
+        Path | None,
+        typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.", show_default=False),
+    ] = None,
+    wait: Wait = None,
+) -> None:
+    """Run the dbt tests on the warehouse; leaves with 1 when one of them fails.
+
+    Shows what failed with some of its rows, which are kept in schema dbt_test__audit, and the account of rows and reais
+    from file to mart.
+
+      olistctl test --junit results.xml
+    """
+    _execute(call, "test", strict=strict, wait=wait, junit=junit)
 
 
 def _execute(
@@ -101,6 +120,7 @@ def _execute(
     strict: bool = False,
     accept: list[str] | None = None,
     wait: float | None = None,
+    junit: Path | None = None,
 ) -> None:
     from olistctl.errors import ExitCode
     from olistctl.pipeline import run_pipeline
@@ -116,6 +136,8 @@ def _execute(
             accepted=_accepted(accept),
             progress=progress,
         )
+    if junit and report.tests:
+        _write_junit(junit, report)
     if call.json:
         console.json(report)
     else:
@@ -178,6 +200,9 @@ def _render(console: Console, report: RunReport) -> None:
         _render_files(console, report)
     if console.verbose:
         _render_nodes(console, report)
+    if report.command == "test" or console.verbose:
+        _render_reconciliation(console, report)
+        _render_failing(console, report)
     console.table(
         f"{report.command} {'(full refresh) ' if report.full_refresh else ''}{report.run_id}",
         ["stage", "result", "rows", "seconds", "what"],
@@ -197,6 +222,62 @@ def _render_files(console: Console, report: RunReport) -> None:
         ["file", "result", "records", "loaded", "quarantined", "seconds"],
         [[f.file, f.status, f.records, f.loaded, f.quarantined, f.seconds] for f in report.load.files],
     )
+
+
+def _render_reconciliation(console: Console, report: RunReport) -> None:
+    if not report.reconciliation:
+        return
+    from olistctl.quality import LAYERS
+
+    rows = []
+    for flow in report.reconciliation:
+        name = flow.flow if flow.unit == "rows" else f"{flow.flow} ({flow.unit})"
+        amounts = [_amount(flow.amounts.get(layer), flow.unit) for layer in LAYERS]
+        reasons = "; ".join(f"{_amount(reason.amount, flow.unit):,} {reason.reason}" for reason in flow.reasons)
+        rows.append([name, *amounts, reasons, _amount(flow.unexplained, flow.unit)])
+    console.table("From file to mart", ["what", *LAYERS, "differences", "unexplained"], rows)
+
+
+def _amount(amount: Decimal | None, unit: str) -> int | float | None:
+    if amount is None:
+        return None
+    return int(amount) if unit == "rows" else float(amount)
+
+
+def _render_failing(console: Console, report: RunReport) -> None:
+    for test in report.failing:
+        for finding, failure in zip(test.findings, test.failures, strict=True):
+            if failure.sample is None:
+                console.line(f"{test.status}: {test.where}: {finding.message}")
+                continue
+            shown = _columns_to_show(failure.sample.columns, test.column)
+            cut = f" ({len(shown)} of {len(failure.sample.columns)} columns)"
+            console.table(
+                f"{test.status}: {test.where}: {finding.message}",
+                [failure.sample.columns[index] for index in shown],
+                [[row[index] for index in shown] for row in failure.sample.rows],
+            )
+            console.line(f"All{cut if len(shown) < len(failure.sample.columns) else ''}: {failure.sample.query}")
+
+
+def _columns_to_show(columns: Sequence[str], tested: str | None) -> list[int]:
+    """Choose as many columns as a terminal has room for: the tested one, those that say which row, the first."""
+
+    def rank(index: int) -> tuple[bool, bool, int]:
+        return columns[index] != tested, not columns[index].endswith("_id"), index
+
+    return sorted(sorted(range(len(columns)), key=rank)[:_MOST_COLUMNS])
+
+
+def _write_junit(file: Path, report: RunReport) -> None:
+    from olistctl.errors import UsageError
+    from olistctl.quality import write_junit
+
+    assert report.tests
+    try:
+        write_junit(file, report.tests.nodes, report.failing)
+    except OSError as error:
+        raise UsageError(f"the results cannot be written: {error.strerror}", where=str(file)) from None
 
 
 def _render_nodes(console: Console, report: RunReport) -> None:

@@ -1,8 +1,9 @@
 """What is delivered: the contract of the nine sources and the files that feed them."""
 
-from olistctl.sources.contract import Column, Contract, ForeignKey, Rule, Source, load_contract
+from olistctl.sources.contract import Column, Contract, ForeignKey, Source, load_contract
 from olistctl.sources.discovery import SourceFile, find_files, sha256_of
 from olistctl.sources.fingerprints import Fingerprints, Identity, identity_of
+from olistctl.sources.rules import Rule
 
 __all__ = [
     "Column",

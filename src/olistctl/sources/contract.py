@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from olistctl.config.strict_yaml import Node, nearest_hint, read_yaml
 from olistctl.errors import ConfigError
+from olistctl.sources.rules import Rule, load_rules
 
 TYPES = ("text", "zip", "integer", "money", "coordinate", "timestamp")
 SEVERITIES = ("error", "warning")
@@ -33,15 +36,6 @@ class ForeignKey:
     columns: tuple[str, ...]
     references: str
     to: tuple[str, ...]
-    severity: str = "error"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """An SQL condition that every row should meet; NULL counts as met."""
-
-    name: str
-    condition: str
     severity: str = "error"
 
 
@@ -114,13 +108,14 @@ def load_contract(file: Path) -> Contract:
         ConfigError: a key, name or reference is wrong; the error names its place.
     """
     root = read_yaml(file)
-    top = root.mapping(known=["version", "sources"], required=["sources"])
+    top = root.mapping(known=["version", "rules", "sources"], required=["sources"])
     if "version" in top:
         top["version"].check_version()
     nodes = top["sources"].mapping()
     if not nodes:
         raise top["sources"].error("there are no sources")
-    sources = [_source(name, node) for name, node in nodes.items()]
+    rules = _rules_by_source(file, top["rules"], nodes) if "rules" in top else {}
+    sources = [_source(name, node, rules.get(name, ())) for name, node in nodes.items()]
     by_name = {source.name: source for source in sources}
     tables: dict[str, str] = {}
     for source in sources:
@@ -133,10 +128,18 @@ def load_contract(file: Path) -> Contract:
     return Contract(file, tuple(sources))
 
 
-def _source(name: str, node: Node) -> Source:
+def _rules_by_source(file: Path, node: Node, sources: Iterable[str]) -> dict[str, tuple[Rule, ...]]:
+    by_source: dict[str, tuple[Rule, ...]] = {}
+    for source, rule in load_rules(Path(os.path.normpath(file.parent / node.text()))):
+        name = source.one_of(sources)
+        by_source[name] = (*by_source.get(name, ()), rule)
+    return by_source
+
+
+def _source(name: str, node: Node, rules: tuple[Rule, ...]) -> Source:
     known = [
         "description", "table", "file", "pattern", "last_line_end", "max_bad_share", "max_shrink_share",
-        "columns", "key", "changes_by", "foreign_keys", "rules",
+        "columns", "key", "changes_by", "foreign_keys",
     ]  # fmt: skip
     _identifier(name, node)
     part = node.mapping(known=known, required=["table", "file", "columns"])
@@ -157,7 +160,7 @@ def _source(name: str, node: Node) -> Source:
         columns=columns,
         key=_names(part.get("key"), names),
         foreign_keys=tuple(_foreign_key(item, names) for item in _items(part.get("foreign_keys"))),
-        rules=tuple(_rule(item) for item in _items(part.get("rules"))),
+        rules=rules,
         may_end_open="last_line_end" in part and part["last_line_end"].one_of(LINE_ENDS) == "optional",
         max_bad_share=part["max_bad_share"].number(0, 1) if "max_bad_share" in part else None,
         max_shrink_share=part["max_shrink_share"].number(0, 1) if "max_shrink_share" in part else None,
@@ -194,12 +197,6 @@ def _foreign_key(node: Node, names: list[str]) -> ForeignKey:
         to=tuple(item.text() for item in part["to"].items()),
         severity=_severity(part),
     )
-
-
-def _rule(node: Node) -> Rule:
-    part = node.mapping(known=["name", "condition", "severity"], required=["name", "condition"])
-    name = _identifier(part["name"].text(), part["name"])
-    return Rule(name, part["condition"].text(), _severity(part))
 
 
 def _severity(part: dict[str, Node]) -> str:

@@ -35,6 +35,8 @@ class NodeResult:
     message: str | None = None
     compiled: Path | None = None
     relation: tuple[str, str] | None = None  # of a model, seed or snapshot: the schema and the name that it has there
+    owner: str | None = None  # of a test: whom its own meta, or that of its model, names
+    sql: str | None = None  # of a test that found something: the query of the rows that fail
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def run_dbt(
         raise problems[0]
     if outcome.exception is not None or not hasattr(outcome.result, "results"):
         raise _explain(outcome.exception, project, warehouse)
-    nodes = tuple(_node(result, artifacts) for result in outcome.result.results)
+    nodes = tuple(_node(result, artifacts, manifest) for result in outcome.result.results)
     for node in nodes:
         if node.status == "error" and (fault := machine_fault(node.message or "", warehouse)):
             raise fault
@@ -178,10 +180,11 @@ def _names(running: list[str]) -> str:
     return ", ".join(running[:2])
 
 
-def _node(result: Any, artifacts: Path) -> NodeResult:
+def _node(result: Any, artifacts: Path, manifest: Any) -> NodeResult:
     node = result.node
     message = _clean(result.message) if result.message else None
     failed = str(result.status) in ("error", "fail", "runtime error")
+    is_test = str(node.resource_type) == "test"
     compiled = artifacts / "target" / "compiled" / node.package_name / node.original_file_path
     return NodeResult(
         name=node.name,
@@ -189,18 +192,27 @@ def _node(result: Any, artifacts: Path) -> NodeResult:
         status="error" if str(result.status) == "runtime error" else str(result.status),
         seconds=round(result.execution_time, 2),
         file=node.original_file_path,
-        model=_tested_model(node),
+        model=_tested_model(node) if is_test else None,
         column=getattr(node, "column_name", None),
         failures=result.failures,
         message=message,
         compiled=compiled if failed and compiled.is_file() else None,
-        relation=(node.schema, node.alias) if str(node.resource_type) != "test" else None,
+        relation=None if is_test else (node.schema, node.alias),
+        owner=_owner(node, manifest) if is_test else None,
+        sql=node.compiled_code if is_test and str(result.status) in ("fail", "warn") else None,
     )
 
 
 def _tested_model(node: Any) -> str | None:
-    attached = getattr(node, "attached_node", None)
-    return attached.rsplit(".", 1)[-1] if attached else None
+    tested = getattr(node, "attached_node", None) or next(iter(node.depends_on.nodes), None)
+    return tested.rsplit(".", 1)[-1] if tested else None
+
+
+def _owner(node: Any, manifest: Any) -> str | None:
+    """Return whom the meta of a test names as its owner, or that of the models that it reads."""
+    read = [getattr(node, "attached_node", None), *node.depends_on.nodes]
+    asked = [node, *(manifest.nodes[key] for key in read if key in manifest.nodes)]
+    return next((str(one.config.meta["owner"]) for one in asked if one.config.meta.get("owner")), None)
 
 
 def _clean(message: str) -> str:

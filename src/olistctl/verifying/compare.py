@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 # All but the ledger and schema intermediate, which tell of runs. In the order in which a difference travels.
 SCHEMAS = ("raw", "staging", "snapshots", "core", "mart", "quality")
-RUN_METADATA = frozenset({"_loaded_at", "_run_id", "created_at", "updated_at", "dbt_updated_at"})
+RUN_METADATA = frozenset(
+    {"_loaded_at", "_run_id", "created_at", "updated_at", "dbt_updated_at", "first_seen_at", "is_new"}
+)
 LIVE, FRESH = "warehouse", "full refresh"
 # What parts the versions of a member, or the records of a file, from each other.
 _MARKERS = ("effective_from", "dbt_valid_from", "_source_line")

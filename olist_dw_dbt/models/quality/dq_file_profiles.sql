@@ -1,0 +1,95 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        full_refresh=false,
+        on_schema_change='append_new_columns'
+    )
+}}
+
+{#- A version of a file is measured once, when it has come; what it was stays, to compare later ones with. -#}
+{%- set files = source('etl', 'source_files') -%}
+{%- set has_files = not execute or load_relation(files) is not none -%}
+{%- set known = load_relation(this) if execute else none -%}
+with
+{%- if has_files %}
+
+files as (
+    select
+        source,
+        file_name,
+        sha256,
+        loaded_at as _loaded_at
+    from {{ files }} as files
+    {%- if known is not none %}
+    where not exists (
+        select 1
+        from {{ known }} as known
+        where known.source = files.source and known.file_name = files.file_name and known.sha256 = files.sha256
+    )
+    {%- endif %}
+),
+{%- for name, columns in profiled_columns().items() %}
+
+measured_{{ name }} as (
+    select
+        _source_file as file_name,
+        count(*) as row_count
+        {%- for column, kind in columns.items() %},
+        count({{ column }}) as {{ column }}_count
+        {%- if kind in ('text', 'code') %},
+        approx_count_distinct({{ column }}) as {{ column }}_distinct
+        {%- elif kind == 'number' %},
+        median({{ column }}) as {{ column }}_middle
+        {%- endif %}
+        {%- endfor %}
+    from {{ source('raw', 'stg_' ~ name) }}
+    where _source_file in (select file_name from files where source = '{{ name }}')
+    group by _source_file
+),
+{%- endfor %}
+{%- endif %}
+
+profiles as (
+    {%- if has_files %}
+    {%- for name, columns in profiled_columns().items() %}
+    {%- for column, kind in columns.items() %}
+    select
+        '{{ name }}' as source,
+        file_name,
+        '{{ column }}' as column_name,
+        row_count,
+        row_count - {{ column }}_count as null_count,
+        {{ column ~ '_distinct' if kind in ('text', 'code') else 'cast(null as bigint)' }} as distinct_count,
+        cast({{ column ~ '_middle' if kind == 'number' else 'null' }} as double) as middle_value
+    from measured_{{ name }}
+
+    union all
+    {% endfor %}
+    {%- endfor %}
+    {%- endif %}
+
+    select
+        cast(null as {{ dbt.type_string() }}) as source,
+        cast(null as {{ dbt.type_string() }}) as file_name,
+        cast(null as {{ dbt.type_string() }}) as column_name,
+        cast(null as bigint) as row_count,
+        cast(null as bigint) as null_count,
+        cast(null as bigint) as distinct_count,
+        cast(null as double) as middle_value
+    where false
+)
+
+select
+    profiles.*,
+    {%- if has_files %}
+    files.sha256,
+    files._loaded_at
+    {%- else %}
+    cast(null as {{ dbt.type_string() }}) as sha256,
+    cast(null as timestamp) as _loaded_at
+    {%- endif %}
+from profiles
+{%- if has_files %}
+inner join files on profiles.source = files.source and profiles.file_name = files.file_name
+{%- endif %}
