@@ -183,9 +183,12 @@ def _dead(deliveries: Iterable[Delivery]) -> tuple[Finding, ...]:
 
 
 def _safely(tell: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:
-    """Make a finding of whatever goes wrong; of an error only its name, as its text may hold an address."""
+    """Make a finding of whatever goes wrong; of an error only its name and place, as its text may hold an address."""
     try:
         return tell()
+    except KeyboardInterrupt:
+        hint = "the run had ended before that; not every channel has heard of it"
+        raise interruption.stopped(hint) or Interrupted("interrupted", hint=hint) from None
     except NotInstalled:
         log.warning("notifications: %s", NOT_INSTALLED.message)
         return (NOT_INSTALLED,)
