@@ -23,6 +23,11 @@ def set_run_id(run_id: str) -> None:
     _run_id = run_id
 
 
+def run_id() -> str | None:
+    """Return the run that the lines are of; None outside of one."""
+    return None if _run_id == "-" else _run_id
+
+
 def open_log(file: Path, max_bytes: int, backups: int, level: int = logging.INFO) -> None:
     """Write this package's log to `file`.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from olistctl import ledger, logs
+from olistctl import ledger, logs, notify
 from olistctl.config import Settings
 from olistctl.errors import DataError, Interrupted, OlistctlError
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
@@ -181,6 +181,8 @@ def _test(state: _State, work: Work) -> Outcome:
             for finding in test.findings
         ]
         stand = ledger.note_tested(connection, tested, failed)
+        passes = _passes(state.tests, everything)
+        ledger.note_tickets(connection, (*stand, *failed), passes, work.run_id, work.started_at)
         state.reconciliation = read_reconciliation(connection)
     for test in state.failing:
         for finding in test.findings:
@@ -218,13 +220,36 @@ def run_pipeline(
 
     `full_refresh` rebuilds everything but the history; `strict` turns warnings into a failure that publishes
     nothing; `accepted` are names of files that load however much they have shrunk; `only` are names of the files
-    that may be taken: any other counts as not there yet.
+    that may be taken: any other counts as not there yet. The channels of the settings hear of it, a failure included;
+    one that cannot be reached is a finding of the report, or a note of the error.
 
     Raises:
         OlistctlError: the command could not be done; the live warehouse is as before.
     """
+    try:
+        report = _run(settings, command, Limits.of(settings, accepted), only, full_refresh, strict, progress)
+    except Exception as error:
+        if command != "verify":
+            for problem in notify.tell_failed(settings, command, error):
+                error.add_note(f"{problem.where}: {problem.message}" if problem.where else problem.message)
+        raise
+    if command == "verify":
+        return report
+    rows = report.load.rows_loaded if report.load else None
+    ended = notify.Ended(command, report.run_id, report.status, rows, report.seconds, report.stages, report.findings)
+    return replace(report, findings=(*report.findings, *notify.tell_done(settings, ended)))
+
+
+def _run(
+    settings: Settings,
+    command: str,
+    limits: Limits,
+    only: frozenset[str] | None,
+    full_refresh: bool,
+    strict: bool,
+    progress: Progress | None,
+) -> RunReport:
     started = time.perf_counter()
-    limits = Limits.of(settings, accepted)
     state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), full_refresh, only)
     if not full_refresh and (idle := _idle(settings, command, state, strict=strict)):
         seconds = time.perf_counter() - started
@@ -337,3 +362,9 @@ def _models_done(work: Work, report: DbtReport) -> Outcome:
     models = sum(node.kind == "model" for node in report.nodes)
     snapshots = sum(node.kind == "snapshot" for node in report.nodes)
     return Outcome(None, f"{counted(models, 'model')}, {counted(snapshots, 'snapshot')}")
+
+
+def _passes(tests: DbtReport, everything: bool) -> Callable[[str], bool]:
+    """Return what tells whether a test passed; one that is gone from the project has nothing left to fail."""
+    ran = {node.name: node.status for node in tests.nodes}
+    return lambda test: ran.get(test, "pass" if everything else "") == "pass"

@@ -77,7 +77,7 @@ def test_a_problem_in_one_source_hides_none_in_another(contract: Contract, deliv
         products=b"",
         sellers=plus("sellers", SELLER, SELLER),
         order_payments=plus("order_payments", b"nowhere,1,voucher,1,-5.00"),
-        geolocation=plus("geolocation", b'"01310",52.5,13.4,berlin,SP'),
+        geolocation=plus("geolocation", *[b'"01310",52.5,13.4,berlin,SP'] * 2),
     )
     report = check(contract, delivery)
     failing = {(c.source, c.kind) for c in report.checks if c.failing}

@@ -27,6 +27,7 @@ from olistctl.cli import (
 )
 from olistctl.cli.call import INSPECT, PIPELINE, SETUP, Call, with_globals
 from olistctl.errors import EnvironmentFault, ExitCode, Interrupted, OlistctlError
+from olistctl.results import Finding
 
 app = typer.Typer(
     name="olistctl",
@@ -122,6 +123,7 @@ def _leave(error: OlistctlError) -> NoReturn:
         error = interruption.stopped(error.hint) or error
     with suppress(OSError):  # nobody can be told where stdout and stderr are on a full disk
         calls.current.console.error(error)
+        calls.current.console.warnings([Finding(note) for note in getattr(error, "__notes__", ())])
     if isinstance(error, Interrupted):
         interruption.leave(int(error.exit_code))
     sys.exit(int(error.exit_code))

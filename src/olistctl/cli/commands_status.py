@@ -24,6 +24,9 @@ def status(
     config_sources: Annotated[
         bool, typer.Option("--config-sources", help="Show every setting and where its value came from.")
     ] = False,
+    notify_test: Annotated[
+        bool, typer.Option("--notify-test", help="Send a trial message to every channel of notify.channels.")
+    ] = False,
 ) -> None:
     """Show what is loaded, from which files, how fresh, the last runs, and which files changed since.
 
@@ -32,6 +35,9 @@ def status(
     settings = call.settings(source_dir=source_dir)
     if config_sources:
         _render_settings(call, settings)
+        return
+    if notify_test:
+        _try_channels(call, settings)
         return
     from olistctl.status import read_status
 
@@ -55,6 +61,20 @@ def _render_settings(call: Call, settings: Settings) -> None:
         ["setting", "value", "comes from", "variable that overrides it"],
         [[key, str(value), origin, variable] for key, value, origin, variable in rows],
     )
+
+
+def _try_channels(call: Call, settings: Settings) -> None:
+    from olistctl.errors import ExitCode
+    from olistctl.notify import try_channels
+
+    trials = try_channels(settings)
+    if call.json:
+        call.console.json(trials)
+    else:
+        rows = [[trial.channel, ", ".join(trial.tags), trial.problem or "ok"] for trial in trials]
+        call.console.table("A trial message", ["channel", "takes", "result"], rows)
+    if any(trial.problem for trial in trials):
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def _render(console: Console, report: StatusReport) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from olistctl.config.channels import Channel, channels_of_node, channels_of_text, filled
 from olistctl.config.strict_yaml import Node, nearest_hint, read_yaml
 from olistctl.errors import ConfigError
 
@@ -60,6 +61,9 @@ class Settings:
     watch_poll: bool
     watch_marker: str | None
     watch_delivery: tuple[str, ...]
+    notify_channels: tuple[Channel, ...]
+    notify_quiet_minutes: float
+    notify_timeout_seconds: float
     log_file: Path
     log_max_bytes: int
     log_backups: int
@@ -83,11 +87,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class _Key:
-    """How one setting is read: its default and the function that checks a value."""
+    """How one setting is read: its default and the function that checks a value.
+
+    `of_node` reads one that is no single value in the file; what `is_secret` stands in no message.
+    """
 
     default: Any
     check: Callable[[Any], Any]
     is_path: bool = False
+    of_node: Callable[[Node], Any] | None = None
+    is_secret: bool = False
 
 
 def _text(value: Any) -> str:
@@ -173,6 +182,9 @@ KEYS: dict[str, _Key] = {
     "watch.poll": _Key(False, _truth),
     "watch.marker": _Key("none", _file_name),
     "watch.delivery": _Key("none", _words),
+    "notify.channels": _Key("none", channels_of_text, of_node=channels_of_node, is_secret=True),
+    "notify.quiet_minutes": _Key(60, _number(0, 525_600)),
+    "notify.timeout_seconds": _Key(10, _number(0.1, 600)),
     "log.file": _Key("../logs/etl_pipeline.log", _text, is_path=True),
     "log.max_bytes": _Key(5_000_000, _whole(10_000, 1_000_000_000)),
     "log.backups": _Key(5, _whole(0, 100)),
@@ -221,6 +233,8 @@ def load_settings(
             option = _OPTIONS.get(key, key.replace("_", "-"))
             found[key] = _checked(key, value, f"option --{option}", Path.cwd())
     _apply_target(target_sections, found)
+    channels, origin = found["notify.channels"]
+    found["notify.channels"] = filled(channels, environ, origin), origin
     return _settings(file, found)
 
 
@@ -277,6 +291,8 @@ def _from_environment(environ: Mapping[str, str], found: _Found) -> None:
 
 
 def _from_node(key: str, node: Node) -> tuple[Any, str]:
+    if of_node := ALL_KEYS[key].of_node:
+        return of_node(node), node.where
     return _checked(key, node.scalar(), node.where, node.file.parent)
 
 
@@ -287,7 +303,8 @@ def _checked(key: str, value: Any, origin: str, base: Path) -> tuple[Any, str]:
         if spec.is_path:
             checked = Path(os.path.normpath(base / Path(checked).expanduser()))
     except (ValueError, RuntimeError) as error:  # RuntimeError: a home folder that nobody has
-        raise ConfigError(f"{key}: {error}, found {value!r}", where=origin) from None
+        found = "" if spec.is_secret else f", found {value!r}"
+        raise ConfigError(f"{key}: {error}{found}", where=origin) from None
     return checked, origin
 
 

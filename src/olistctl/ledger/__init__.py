@@ -51,6 +51,7 @@ from olistctl.ledger.quarantine import (
 )
 from olistctl.ledger.runs import PipelineRun, last_publication, recent_runs, record_run
 from olistctl.ledger.tables import carry_over, create, is_current, is_present, keep_history_of
+from olistctl.ledger.tickets import Ticket, note_tickets, open_tickets
 
 __all__ = [
     "CHANGED",
@@ -75,6 +76,7 @@ __all__ = [
     "QuarantineCount",
     "Quarantined",
     "SourceChange",
+    "Ticket",
     "Unreconciled",
     "carry_over",
     "close_file",
@@ -103,7 +105,9 @@ __all__ = [
     "note_mended",
     "note_rebuilt",
     "note_tested",
+    "note_tickets",
     "open_records_of",
+    "open_tickets",
     "quarantine_counts",
     "quarantined",
     "recent_runs",

@@ -109,6 +109,21 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
         },
         "",
     ),
+    # Of the version's own account, as `builds`: it says what the tests found in these rows.
+    "tickets": (
+        {
+            "ticket_id": "BIGINT PRIMARY KEY",
+            "test": "VARCHAR NOT NULL",
+            "message": "VARCHAR NOT NULL",  # as the test said it last
+            "place": "VARCHAR",
+            "hint": "VARCHAR",
+            "opened_at": "TIMESTAMP NOT NULL",
+            "opened_by_run": "VARCHAR NOT NULL",
+            "closed_at": "TIMESTAMP",  # NULL: the test does not pass yet
+            "closed_by_run": "VARCHAR",
+        },
+        "",
+    ),
     # The columns are the design's (section Error Logging Table).
     "error_log": (
         {
