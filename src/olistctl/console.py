@@ -29,6 +29,10 @@ _STYLES = {
 }  # fmt: skip
 
 
+_GAP = 3  # between two columns
+_NARROWEST = 12  # a column of text, whose cells may be broken into lines
+
+
 @dataclass(frozen=True)
 class Console:
     """How one call talks to its user."""
@@ -44,14 +48,20 @@ class Console:
         from rich.text import Text
 
         table = Table(title=Text(printable(title), style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        cells = [[_cell(value) for value in row] for row in rows]
+        least = 0
         for index, name in enumerate(columns):
             numeric = any(isinstance(row[index], (int, float)) for row in rows)
-            table.add_column(
-                name, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric or index == 0
-            )
-        for row in rows:
-            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in map(_cell, row)))
-        self._rich(sys.stdout).print(table)
+            is_whole = numeric or index == 0
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=is_whole)
+            longest = max((len(row[index]) for row in cells), default=0)
+            least += _GAP + max(len(name), longest if is_whole else min(longest, _NARROWEST))
+        for row in cells:
+            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        console = self._rich(sys.stdout)
+        # A number that is cut is another number: rather let the terminal break the line.
+        console.width = max(console.width, least)
+        console.print(table)
 
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""

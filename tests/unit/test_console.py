@@ -124,6 +124,16 @@ def test_a_table_keeps_every_cell_in_a_narrow_terminal(capsys: Capture, monkeypa
     assert "0123456789" * 6 in out
 
 
+def test_no_number_is_cut_however_narrow_the_terminal(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    Console().table(
+        "Sums", ["what", "one", "two", "why"], [["price", 13_738_207.93, 1_000_163, "for a reason that is long"]]
+    )
+    shown = capsys.readouterr().out
+    assert "13,738,207.93" in shown
+    assert "1,000,163" in shown
+
+
 def test_without_a_terminal_progress_is_a_line_a_step(capsys: Capture) -> None:
     with Console().progress() as progress:
         for label in ("Reading", "Loading", "Loading", "Checking"):

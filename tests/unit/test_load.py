@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from olistctl.sources import Column, Contract, Source
 from tests.delivery import (
     FILES,
     NAMES,
+    ORDER_ITEMS,
     ORDER_REVIEWS,
     ORDERS,
     RECORDS,
@@ -588,3 +590,14 @@ def test_the_header_of_the_tiny_delivery_is_the_contracts(contract: Contract) ->
     for source in contract.sources:
         names = header_of(source.name).decode("utf-8-sig").replace('"', "").strip().split(",")
         assert tuple(names) == source.column_names
+
+
+def test_what_the_rows_of_a_file_add_up_to_is_noted_when_they_are_read(desk: Desk) -> None:
+    desk.load()
+    (amounts,) = desk.query("select amounts from etl.source_files where source = 'order_items'")[0]
+    assert json.loads(amounts) == {"price": "417.50", "freight_value": "33.22"}
+    write_delivery(desk.folder, order_items=with_records("order_items", *ORDER_ITEMS.splitlines()[1:2]))
+    desk.load()
+    (amounts,) = desk.query("select amounts from etl.source_files where source = 'order_items'")[0]
+    assert json.loads(amounts) == {"price": "58.90", "freight_value": "13.29"}, "of the file as it is now"
+    assert desk.query("select amounts from etl.source_files where source = 'sellers'") == [("{}",)]

@@ -220,6 +220,29 @@ files as (
     from {{ source('etl', 'source_files') }}
     group by source
 ),
+{%- for name, about in sources.items() if about.cents %}
+
+-- What the rows of each file added up to when they were read; of a file that an older release loaded, what they do now.
+files_{{ name }} as (
+    select
+        {%- for column in about.cents %}
+        sum(coalesce(cast({{ key_value('files.amounts', column) }} as decimal(18, 2)), now.{{ column }}, 0)) as {{ column }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from {{ source('etl', 'source_files') }} as files
+    left join (
+        select
+            _source_file,
+            {%- for column in about.cents %}
+            sum({{ column }}) as {{ column }} {%- if not loop.last %},{% endif %}
+            {%- endfor %}
+        from {{ source('raw', about.table) }}
+        group by _source_file
+    ) as now
+        on files.file_name = now._source_file
+    where files.source = '{{ name }}'
+),
+{%- endfor %}
 
 quarantined as (
     select
@@ -245,6 +268,14 @@ quarantined as (
             ],
             raw, 'select row_count from raw_' ~ name,
         )) -%}
+    {%- endif -%}
+    {%- if has_ledger -%}
+        {%- for column in about.get('cents', []) -%}
+            {%- do steps.append((
+                name ~ ' ' ~ column, 'reais', 'files', 'select ' ~ column ~ ' from files_' ~ name, [],
+                raw, 'select ' ~ column ~ ' from raw_' ~ name,
+            )) -%}
+        {%- endfor -%}
     {%- endif -%}
     {%- for column in ['row_count'] + about.get('cents', []) -%}
         {%- set reasons = [('replaced by a later record of the key', 'select -' ~ column ~ ' from replaced_' ~ name)] -%}

@@ -28,6 +28,7 @@ class LoadedFile:
     records_quarantined: int
     loaded_at: datetime
     run_id: str
+    amounts: str | None = None  # JSON: what its rows add up to by column of money; None in a ledger of an older release
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
             "records_quarantined": "BIGINT NOT NULL",
             "loaded_at": "TIMESTAMP NOT NULL",
             "run_id": "VARCHAR NOT NULL",
+            "amounts": "JSON",  # what its rows add up to by column of money, when they were read: the control total
         },
         "PRIMARY KEY (source, file_name)",
     ),

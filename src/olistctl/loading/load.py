@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
@@ -295,7 +296,7 @@ def _parse_rows(load: _Load, reading: Reading, before: ledger.LoadedFile | None)
         return _with_bad(kept, parsed)
     loaded = FileLoad(source.name, source.table, inspection.file, LOADED, parsed.records, parsed.loaded)
     result = _with_bad(quarantine_bad_records(reading, loaded), parsed)
-    ledger.record_loaded(load.connection, _loaded_file(load, source, inspection, result))
+    ledger.record_loaded(load.connection, _loaded_file(load, source, inspection, result, reading.amounts()))
     return result
 
 
@@ -354,7 +355,9 @@ def _with_bad(result: FileLoad, parsed: ParsedFile) -> FileLoad:
     return replace(result, bad=parsed.bad, bad_counts=parsed.bad_counts, examples=parsed.examples)
 
 
-def _loaded_file(load: _Load, source: Source, inspection: Inspection, result: FileLoad) -> ledger.LoadedFile:
+def _loaded_file(
+    load: _Load, source: Source, inspection: Inspection, result: FileLoad, amounts: Mapping[str, str]
+) -> ledger.LoadedFile:
     assert inspection.modified_at and inspection.sha256  # a file that was read has both
     return ledger.LoadedFile(
         source.name,
@@ -368,6 +371,7 @@ def _loaded_file(load: _Load, source: Source, inspection: Inspection, result: Fi
         result.quarantined,
         load.at,
         load.run_id,
+        json.dumps(amounts),
     )
 
 

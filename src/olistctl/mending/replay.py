@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -191,7 +192,8 @@ def _settle_account(
     known = _account(connection, source, file)
     if known is not None:
         held = ledger.held(connection, source.name, file).total
-        account = replace(known, rows_loaded=known.records - held, records_quarantined=held)
+        amounts = json.dumps(_reading(connection, source, file, work).amounts())
+        account = replace(known, rows_loaded=known.records - held, records_quarantined=held, amounts=amounts)
         ledger.record_loaded(connection, account)
     audit = LoadAudit(
         work.run_id, source.name, f"raw.{source.table}", file, work.command.split()[-1], records, loaded,

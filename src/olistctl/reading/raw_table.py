@@ -97,6 +97,15 @@ class Reading:
         ((count,),) = self.execute(f"select count(*) from {self.table} where _source_file = $file", {"file": self.file})
         return int(count)
 
+    def amounts(self) -> dict[str, str]:
+        """Return what the rows of the file add up to, in reais, by column of money."""
+        names = [column.name for column in self.source.columns if column.type == "money"]
+        if not names:
+            return {}
+        sums = ", ".join(f"coalesce(sum({quote(name)}), 0)::varchar" for name in names)
+        (row,) = self.execute(f"select {sums} from {self.table} where _source_file = $file", {"file": self.file})
+        return dict(zip(names, row, strict=True))
+
     def delete_loaded(self) -> None:
         """Take the rows of the file out of the table."""
         self.execute(f"delete from {self.table} where _source_file = $file", {"file": self.file})
