@@ -37,6 +37,7 @@ bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts an
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.deliveries --times 1 10
 	$(BIN)/python -m tests.bench.watching
+	$(BIN)/python -m tests.bench.anomalies
 
 clean:  ## remove the virtual environment and what was built; data stays
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

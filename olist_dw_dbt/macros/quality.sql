@@ -136,13 +136,13 @@ where {{ condition }}
 
 {#-
     What is measured of each column of a file: its nulls, and of a `text` or `code` how many values it has, of a `number`
-    its median. A `later` column is empty until the order gets there: a fresh file has less of it than an old one.
+    its median, of an `event` the newest day. A `later` column is empty until the order gets there: a fresh file has less of it than an old one.
 -#}
 {% macro profiled_columns() -%}
     {{ return({
         'customers': {'customer_zip_code_prefix': 'code', 'customer_city': 'text', 'customer_state': 'code'},
         'orders': {
-            'order_status': 'later', 'order_approved_at': 'later', 'order_delivered_carrier_date': 'later',
+            'order_purchase_timestamp': 'event', 'order_status': 'later', 'order_approved_at': 'later', 'order_delivered_carrier_date': 'later',
             'order_delivered_customer_date': 'later', 'order_estimated_delivery_date': 'time',
         },
         'order_items': {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
@@ -20,12 +21,13 @@ from olistctl.sources import Contract, Fingerprints, load_contract
 from olistctl.transform import (
     BUILD,
     SNAPSHOT,
-    TEST,
     DbtJob,
     DbtReport,
+    compiled_tests,
     prepare_dbt,
     project_sha256,
     run_dbt,
+    run_tests,
     selectors,
 )
 from olistctl.transform.dbt import explain_failure
@@ -69,7 +71,7 @@ class _State:
     full_refresh: bool = False
     only: frozenset[str] | None = None  # the files that may be taken; None: all
     inspections: tuple[Inspection, ...] = ()
-    selection: tuple[str, ...] | None = ()  # what of the dbt project a run builds and tests; None: all
+    tables: tuple[str, ...] | None = ()  # of raw, whose changes a run builds and tests; None: all
     was_tested: bool = False  # all that is in the warehouse, before this run
     load: LoadReport | None = None
     transform: DbtReport | None = None
@@ -138,15 +140,15 @@ def _transform(state: _State, work: Work) -> Outcome:
     is_built = not state.full_refresh and before is not None and before.project_sha256 == project
     if is_built and not unbuilt:
         return Outcome(None, "nothing to build")
-    tables = [source.table for source in state.contract.sources if source.name in {u.source for u in unbuilt}]
-    state.selection = selectors(tables) if is_built else None
+    touched = {change.source for change in unbuilt}
+    state.tables = tuple(s.table for s in state.contract.sources if s.name in touched) if is_built else None
     rebuilt = not is_built or any(change.rebuilt for change in unbuilt)
     work.brings_data = True
-    state.transform = _dbt(work, BUILD, state.selection or (), full_refresh=rebuilt)
+    state.transform = _dbt(work, BUILD, selectors(state.tables or ()), full_refresh=rebuilt)
     outcome = _models_done(work, state.transform)
     build = ledger.Build(work.run_id, project, work.started_at)
     with work.stage.connection() as connection:
-        if state.selection is None:
+        if state.tables is None:
             build = replace(build, relations=state.transform.relations)
             gone = set(before.relations) - set(build.relations) if before else set()
             dropped = work.stage.drop_relations(connection, sorted(gone))
@@ -168,10 +170,14 @@ def _snapshot(state: _State, work: Work) -> Outcome:
 def _test(state: _State, work: Work) -> Outcome:
     """Stage 4, DATA QUALITY CHECKS: every dbt test; a failing one is a warning."""
     _check_models(work)
-    everything = work.command == "test" or work.strict or state.selection is None or not state.was_tested
-    if not everything and not state.selection:
+    tables = None if work.command == "test" or work.strict or not state.was_tested else state.tables
+    if tables is not None and not tables:
         return Outcome(None, "nothing to test")
-    state.tests = _dbt(work, TEST, () if everything else state.selection or ())
+    everything = tables is None
+    tests = compiled_tests(**_dbt_arguments(work))
+    with work.stage.connection() as connection:
+        chosen = [test for test in tests if tables is None or test.is_about(tables)]
+        state.tests = run_tests(connection, chosen, work.progress)
     tested = None if everything else {node.name for node in state.tests.nodes}
     with work.stage.connection() as connection:
         state.failing = keep_failing_rows(connection, state.tests.nodes, everything=everything)
@@ -339,18 +345,19 @@ def _check_models(work: Work) -> None:
 
 
 def _dbt(work: Work, job: DbtJob, select: tuple[str, ...] = (), *, full_refresh: bool = False) -> DbtReport:
+    return run_dbt(job, select=select, full_refresh=full_refresh, **_dbt_arguments(work))
+
+
+def _dbt_arguments(work: Work) -> dict[str, Any]:
     settings = work.settings
-    return run_dbt(
-        job,
-        project=settings.dbt_project,
-        warehouse=work.stage.file,
-        artifacts=settings.dbt_artifacts,
-        target=settings.target,
-        threads=settings.threads,
-        select=select,
-        full_refresh=full_refresh,
-        progress=work.progress,
-    )
+    return {
+        "project": settings.dbt_project,
+        "warehouse": work.stage.file,
+        "artifacts": settings.dbt_artifacts,
+        "target": settings.target,
+        "threads": settings.threads,
+        "progress": work.progress,
+    }
 
 
 def _models_done(work: Work, report: DbtReport) -> Outcome:

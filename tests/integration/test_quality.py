@@ -14,6 +14,7 @@ import pytest
 
 from tests.delivery import NAMES
 from tests.integration.conftest import Project
+from tests.integration.test_dbt_project import dbt
 
 ORDER, OTHER = "f" * 32, "e" * 32
 Rows = list[list[str]]
@@ -144,6 +145,35 @@ def test_a_failing_test_says_what_failed_to_people_and_to_ci(damaged: Project, t
     assert suite.get("failures") == str(len(failed))
 
 
+def test_the_tests_say_what_dbt_says_of_them(damaged: Project) -> None:
+    ours = json.loads(damaged.call("test", "--json").stdout)["tests"]["nodes"]
+    assert dbt(damaged, "test", "--exclude-resource-type", "unit_test").returncode == 1
+    results = json.loads((damaged.folder / "olist_dw_dbt" / "target" / "run_results.json").read_text())["results"]
+    theirs = {result["unique_id"].split(".")[2]: (result["status"], result["failures"]) for result in results}
+    assert {node["name"]: (node["status"], node["failures"]) for node in ours} == theirs
+    assert {status for status, _ in theirs.values()} == {"pass", "warn", "fail"}
+
+
+def test_a_test_that_asks_the_warehouse_is_compiled_anew_each_time(project: Project) -> None:
+    tests = project.folder / "olist_dw_dbt" / "tests"
+    kept = project.folder / "data" / ".olist_dw" / "dbt" / "tests.json"
+    before = kept.read_bytes()
+    kept.write_bytes(before[:-10])
+    assert len(project.json("test")["tests"]["nodes"]) > 100
+    assert kept.read_bytes() == before, "a damaged file is none"
+    asks = "{% if execute %}{% set n = run_query('from raw.stg_orders').rows | length %}{% endif %}"
+    query = "select {{ n or 0 }} as n from {{ ref('dim_date') }} limit 1"
+    (tests / "assert_as_many.sql").write_text(f"{asks}\n{query}")
+    (tests / "assert_broken.sql").write_text("select * from {{ ref('dim_date') }} where no_such_column")
+    kept.unlink()
+    nodes = {node["name"]: node for node in json.loads(project.call("test", "--json").stdout)["tests"]["nodes"]}
+    assert (nodes["assert_as_many"]["status"], nodes["assert_as_many"]["failures"]) == ("fail", 1)
+    assert "select 2000 as n" in nodes["assert_as_many"]["sql"]
+    assert nodes["assert_broken"]["status"] == "error"
+    assert "no_such_column" in nodes["assert_broken"]["message"]
+    assert not kept.exists()
+
+
 def test_an_order_that_gets_lost_on_the_way_is_an_error(project: Project) -> None:
     model = project.folder / "olist_dw_dbt" / "models" / "core" / "facts" / "fact_payments.sql"
     text = model.read_text()
@@ -171,6 +201,8 @@ def emptied(column: str) -> Callable[[Rows], Rows]:
 
 
 def test_files_that_are_unlike_those_before_are_found_on_arrival(project: Project) -> None:
+    header, *orders = read(project, "orders")
+    old = write(project, "orders", [header, *sorted(orders, key=lambda row: row[3])[:60]], "_2019-01")
     header, *items = read(project, "order_items")
     cents = [[*row[:5], str(round(float(row[5]) * 100)), row[6]] for row in items[:200]]
     new = write(project, "order_items", [header, *cents], "_2019-01")
@@ -179,7 +211,8 @@ def test_files_that_are_unlike_those_before_are_found_on_arrival(project: Projec
     write(project, "order_reviews", [heading, *reviews[: len(reviews) * 2 // 3]])
     done = project.ok("run", "--accept", NAMES["order_reviews"])
     found = {subject: message for _, subject, message in anomalies(project)}
-    assert set(found) == {new, NAMES["products"], NAMES["order_reviews"]}
+    assert set(found) == {new, old, NAMES["products"], NAMES["order_reviews"]}
+    assert found[old].startswith(f"{old}: newest day of order_purchase_timestamp 201")
     assert f"{new}: median of price" in found[new]
     emptied_weight = f"{NAMES['products']}: share of empty fields of product_weight_g 1.0, in its version before 0.0"
     assert found[NAMES["products"]].startswith(emptied_weight)
@@ -190,7 +223,8 @@ def test_files_that_are_unlike_those_before_are_found_on_arrival(project: Projec
     project.ok("run", "--full-refresh")
     versions = "select count(distinct sha256) from quality.dq_file_profiles where file_name = ?"
     assert project.query(versions, NAMES["products"]) == [(2,)], "a full refresh keeps what files were like"
-    (project.source_dir / new).unlink()
+    for name in (new, old):
+        (project.source_dir / name).unlink()
     write(project, "order_items", [header, *items[:200]], "_2019-02")
     project.ok("run")
     assert anomalies(project) == [], "a delivery like those before is none"

@@ -17,6 +17,7 @@ from olistctl.config import Settings, load_settings
 from olistctl.pipeline import run_pipeline
 from olistctl.project_files import lay_out
 from tests.comparison import PLACE, RUN_METADATA, differences
+from tests.dbt_project import switch_off_data_tests
 from tests.delivery import NAMES
 from tests.integration.conftest import REAL_DATA
 from tests.torture.scale import LONG
@@ -77,8 +78,7 @@ class Replay:
 
 def _project(folder: Path, source_dir: Path | None = None) -> Settings:
     lay_out(folder)
-    with (folder / "olist_dw_dbt" / "dbt_project.yml").open("a") as stream:
-        stream.write("\ndata_tests:\n  olist_dw:\n    +enabled: false\n")  # test_real_data runs them
+    switch_off_data_tests(folder / "olist_dw_dbt")  # test_real_data runs them
     return load_settings(folder / "config" / "olistctl.yml", OVERRIDES | {"source_dir": source_dir}, environ={})
 
 

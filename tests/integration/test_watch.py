@@ -52,8 +52,8 @@ def rows_of(content: bytes) -> list[bytes]:
 def canceled(desk: Project, number: int) -> bytes:
     """Return a delivery of later versions of the first orders."""
     header, *orders = rows_of((desk.source_dir / ORDERS).read_bytes())
-    chosen = [order for order in orders if b",delivered," in order][:number]
-    return header + b"".join(order.replace(b",delivered,", b",canceled,") for order in chosen)
+    chosen = [order.split(b",") for order in orders if b",delivered," in order][:number]
+    return header + b"".join(b",".join([*one[:2], b"canceled", *one[3:6], b"", one[7]]) for one in chosen)
 
 
 def cancellations(desk: Project) -> int:

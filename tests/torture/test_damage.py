@@ -295,8 +295,9 @@ def laid_out(folder: Path) -> Path:
     """Write a configuration beside a clean delivery."""
     write_delivery(folder / "source")
     (folder / "config").mkdir()
-    contract = Path(__file__).resolve().parents[2] / "config" / "sources.yml"
-    (folder / "config" / "sources.yml").write_bytes(contract.read_bytes())
+    for name in ("config/sources.yml", "olist_dw_dbt/models/quality/_rules.yml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((Path(__file__).resolve().parents[2] / name).read_bytes())
     (folder / "config" / "olistctl.yml").write_text("version: 1\nsource_dir: ../source\n")
     return folder
 

@@ -28,6 +28,7 @@ from olistctl.pipeline import run_pipeline
 from olistctl.project_files import lay_out
 from olistctl.results import NoProgress
 from tests.comparison import differences
+from tests.dbt_project import switch_off_data_tests
 from tests.integration.conftest import clean_environment
 from tests.torture import expected as second_opinion
 from tests.torture.deliveries import (
@@ -60,8 +61,6 @@ COMPARED = ("raw", "staging", "core", "mart", "snapshots")
 # What stands between a delivery and its load is not what is tested here: a file that holds a few records and loses
 # half of them must be loaded all the same.
 OVERRIDES = {"threads": 2, "load.max_bad_share": BAD_SHARE, "load.max_shrink_share": 1}
-# The dbt tests look at each warehouse by itself, and take as long as the models.
-WITHOUT_TESTS = "\ndata_tests:\n  olist_dw:\n    +enabled: false\n"
 
 
 # --- the commands of a story ---
@@ -236,8 +235,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """The stage before a story, and in `origin` its data."""
     folder = tmp_path_factory.mktemp("incremental")
     lay_out(folder)
-    with (folder / "olist_dw_dbt" / "dbt_project.yml").open("a") as stream:
-        stream.write(WITHOUT_TESTS)
+    switch_off_data_tests(folder / "olist_dw_dbt")  # they look at each warehouse by itself, and take as long as models
     project = load_settings(folder / "config" / "olistctl.yml", OVERRIDES, environ={})
     stage = Stage(project, first_delivery(project.source_dir), Expected())
     stage.desk.write()

@@ -26,7 +26,8 @@ previous as (
         earlier.row_count,
         earlier.null_count,
         earlier.distinct_count,
-        earlier.middle_value
+        earlier.middle_value,
+        earlier.newest_date
     from present
     inner join {{ ref('dq_file_profiles') }} as earlier
         on present.source = earlier.source
@@ -52,6 +53,7 @@ peers as (
         sum(case when peer.is_alike then peer.row_count end) as alike_total,
         sum(case when peer.is_alike then peer.null_count end) as alike_nulls,
         median(peer.middle_value) as all_middle,
+        max(peer.newest_date) as all_newest,
         median(case when peer.is_alike then peer.middle_value end) as alike_middle,
         min(case when peer.is_alike then peer.distinct_count end) as alike_distinct
     from present
@@ -83,6 +85,8 @@ compared as (
         present.null_count,
         present.distinct_count,
         present.middle_value,
+        present.newest_date,
+        coalesce(previous.newest_date, peers.all_newest) as usual_newest,
         case
             when previous.file_name is not null then 'its version before'
             when peers.alike_count >= 3 then 'other files like it'
@@ -130,11 +134,10 @@ measures as (
         compared_with,
         'rows' as measure,
         cast(null as {{ dbt.type_string() }}) as column_name,
-        cast(row_count as double) as value,
-        cast(usual_rows as double) as expected,
+        {{ as_text('row_count') }} as value,
+        {{ as_text('cast(usual_rows as bigint)') }} as expected,
         usual_rows >= {{ var('dq_smallest_sample') }}
-        and (row_count < usual_rows * 0.75 and (compared_with = 'its version before' or row_count < usual_rows * 0.5)
-            or row_count > usual_rows * 4) as is_odd
+        and (row_count < usual_rows * 0.75 or row_count > usual_rows * 4) as is_odd
     from compared
     qualify row_number() over (partition by source, file_name order by column_name) = 1
 
@@ -147,8 +150,8 @@ measures as (
         compared_with,
         'share of empty fields' as measure,
         column_name,
-        cast(null_count as double) / row_count as value,
-        cast(base_nulls as double) / base_rows as expected,
+        {{ as_text('round(cast(null_count as double) / row_count, 3)') }} as value,
+        {{ as_text('round(cast(base_nulls as double) / base_rows, 3)') }} as expected,
         row_count >= {{ var('dq_smallest_sample') }}
         and base_rows >= {{ var('dq_smallest_sample') }}
         and abs(cast(null_count as double) / row_count - cast(base_nulls as double) / base_rows) >= 0.05
@@ -170,8 +173,8 @@ measures as (
         compared_with,
         'median' as measure,
         column_name,
-        middle_value as value,
-        usual_middle as expected,
+        {{ as_text('round(middle_value, 2)') }} as value,
+        {{ as_text('round(usual_middle, 2)') }} as expected,
         row_count - null_count >= {{ var('dq_smallest_sample') }}
         and abs(usual_middle) > 0
         and (middle_value / usual_middle > 2 or middle_value / usual_middle < 0.5) as is_odd
@@ -187,14 +190,34 @@ measures as (
         compared_with,
         'different values' as measure,
         column_name,
-        cast(distinct_count as double) as value,
-        cast(usual_distinct as double) as expected,
+        {{ as_text('distinct_count') }} as value,
+        {{ as_text('usual_distinct') }} as expected,
         row_count >= {{ var('dq_smallest_sample') }}
         and usual_distinct >= 3
         and distinct_count < usual_distinct * 0.5
         and (distinct_count = 1 or (compared_with = 'its version before' and row_count >= usual_rows * 0.75)) as is_odd
     from compared
     where distinct_count is not null and usual_distinct is not null
+
+    union all
+
+    -- A new file that ends a week before what is known, or a version that ends before the one before it, is an old one.
+    select
+        source,
+        file_name,
+        is_latest,
+        compared_with,
+        'newest day' as measure,
+        column_name,
+        {{ as_text('newest_date') }} as value,
+        {{ as_text('usual_newest') }} as expected,
+        row_count >= {{ var('dq_smallest_sample') }}
+        and newest_date < case
+            when compared_with = 'its version before' then usual_newest
+            else cast({{ dbt.dateadd('day', -7, 'usual_newest') }} as date)
+        end as is_odd
+    from compared
+    where newest_date is not null and usual_newest is not null
 ),
 
 final as (
@@ -208,8 +231,8 @@ final as (
         compared_with,
         is_latest as is_new,
         {{ dbt.concat([
-            'file_name', "': '", 'measure', "coalesce(' of ' || column_name, '')", "' '", as_text('round(value, 3)'),
-            "', in '", 'compared_with', "' '", as_text('round(expected, 3)'),
+            'file_name', "': '", 'measure', "coalesce(' of ' || column_name, '')", "' '", 'value',
+            "', in '", 'compared_with', "' '", 'expected',
         ]) }} as message
     from measures
     where is_odd
@@ -221,8 +244,8 @@ final as (
         {%- for column in ['source', 'file_name', 'measure', 'column_name', 'compared_with', 'message'] %}
         cast(null as {{ dbt.type_string() }}) as {{ column }},
         {%- endfor %}
-        cast(null as double) as value,
-        cast(null as double) as expected,
+        cast(null as {{ dbt.type_string() }}) as value,
+        cast(null as {{ dbt.type_string() }}) as expected,
         cast(null as boolean) as is_new
     where false
 )

@@ -41,6 +41,8 @@ measured_{{ name }} as (
         approx_count_distinct({{ column }}) as {{ column }}_distinct
         {%- elif kind == 'number' %},
         median({{ column }}) as {{ column }}_middle
+        {%- elif kind == 'event' %},
+        cast(max({{ column }}) as date) as {{ column }}_newest
         {%- endif %}
         {%- endfor %}
     from {{ source('raw', 'stg_' ~ name) }}
@@ -61,7 +63,8 @@ profiles as (
         row_count,
         row_count - {{ column }}_count as null_count,
         {{ column ~ '_distinct' if kind in ('text', 'code') else 'cast(null as bigint)' }} as distinct_count,
-        cast({{ column ~ '_middle' if kind == 'number' else 'null' }} as double) as middle_value
+        cast({{ column ~ '_middle' if kind == 'number' else 'null' }} as double) as middle_value,
+        {{ column ~ '_newest' if kind == 'event' else 'cast(null as date)' }} as newest_date
     from measured_{{ name }}
 
     union all
@@ -76,7 +79,8 @@ profiles as (
         cast(null as bigint) as row_count,
         cast(null as bigint) as null_count,
         cast(null as bigint) as distinct_count,
-        cast(null as double) as middle_value
+        cast(null as double) as middle_value,
+        cast(null as date) as newest_date
     where false
 )
 

@@ -1,21 +1,24 @@
 """Stages 3 and 4 of the design: the dbt project, run in this process."""
 
 from olistctl.transform.dbt import DbtReport, NodeResult, prepare_dbt, run_dbt
-from olistctl.transform.jobs import BUILD, SNAPSHOT, TEST, DbtJob
+from olistctl.transform.jobs import BUILD, SNAPSHOT, DbtJob
 from olistctl.transform.parsing import lend_parsing
 from olistctl.transform.project import affected_models, project_sha256, selectors
+from olistctl.transform.testing import CompiledTest, compiled_tests, run_tests
 
 __all__ = [
     "BUILD",
     "SNAPSHOT",
-    "TEST",
+    "CompiledTest",
     "DbtJob",
     "DbtReport",
     "NodeResult",
     "affected_models",
+    "compiled_tests",
     "lend_parsing",
     "prepare_dbt",
     "project_sha256",
     "run_dbt",
+    "run_tests",
     "selectors",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,19 +89,53 @@ def run_dbt(
         TransformError: dbt could not start: the project does not parse or the connection fails.
         Interrupted: the user asked to stop.
     """
+    arguments = arguments_of(job, select=select, full_refresh=full_refresh)
+    job = replace(job, arguments=tuple(arguments))
+    outcome, _ = call_dbt(
+        job,
+        project=project,
+        warehouse=warehouse,
+        artifacts=artifacts,
+        target=target,
+        threads=threads,
+        progress=progress,
+    )
+    nodes = tuple(_node(result, artifacts) for result in outcome.result.results)
+    for node in nodes:
+        if node.status == "error" and (fault := machine_fault(node.message or "", warehouse)):
+            raise fault
+    return DbtReport(nodes, round(outcome.result.elapsed_time, 2))
+
+
+def call_dbt(
+    job: DbtJob,
+    *,
+    project: Path,
+    warehouse: Path,
+    artifacts: Path,
+    target: str,
+    threads: int,
+    progress: Progress | None = None,
+) -> tuple[Any, Any]:
+    """Call dbt with the arguments of a job; return what it says, in its own types, and the manifest it worked with.
+
+    Raises:
+        ConfigError: there is no dbt project.
+        TransformError: dbt could not start: the project does not parse or the connection fails.
+        Interrupted: the user asked to stop.
+    """
     if not (project / "dbt_project.yml").is_file():
         raise ConfigError(
             "there is no dbt project", where=str(project), hint="set `dbt_project` in config/olistctl.yml"
         )
     progress = progress or NoProgress()
     shared = shared_arguments(project=project, artifacts=artifacts, target=target, threads=threads)
-    arguments = arguments_of(job, select=select, full_refresh=full_refresh)
     progress.start(job.label)
     try:
         manifest = parsed_manifest(project, warehouse, artifacts, shared)
         with warehouse_named(warehouse):
             problems: list[Exception] = []
-            outcome = invoke([*arguments, *shared], _follow(job, progress, problems), manifest)
+            outcome = invoke([*job.arguments, *shared], _follow(job, progress, problems), manifest)
     except ParseFailed as failed:
         raise _explain(failed.reason, project, warehouse) from None
     finally:
@@ -110,11 +144,7 @@ def run_dbt(
         raise problems[0]
     if outcome.exception is not None or not hasattr(outcome.result, "results"):
         raise _explain(outcome.exception, project, warehouse)
-    nodes = tuple(_node(result, artifacts, manifest) for result in outcome.result.results)
-    for node in nodes:
-        if node.status == "error" and (fault := machine_fault(node.message or "", warehouse)):
-            raise fault
-    return DbtReport(nodes, round(outcome.result.elapsed_time, 2))
+    return outcome, manifest
 
 
 def explain_failure(node: NodeResult, project: Path, connection: DuckDBPyConnection) -> TransformError:
@@ -180,11 +210,10 @@ def _names(running: list[str]) -> str:
     return ", ".join(running[:2])
 
 
-def _node(result: Any, artifacts: Path, manifest: Any) -> NodeResult:
+def _node(result: Any, artifacts: Path) -> NodeResult:
     node = result.node
     message = _clean(result.message) if result.message else None
     failed = str(result.status) in ("error", "fail", "runtime error")
-    is_test = str(node.resource_type) == "test"
     compiled = artifacts / "target" / "compiled" / node.package_name / node.original_file_path
     return NodeResult(
         name=node.name,
@@ -192,27 +221,10 @@ def _node(result: Any, artifacts: Path, manifest: Any) -> NodeResult:
         status="error" if str(result.status) == "runtime error" else str(result.status),
         seconds=round(result.execution_time, 2),
         file=node.original_file_path,
-        model=_tested_model(node) if is_test else None,
-        column=getattr(node, "column_name", None),
-        failures=result.failures,
         message=message,
         compiled=compiled if failed and compiled.is_file() else None,
-        relation=None if is_test else (node.schema, node.alias),
-        owner=_owner(node, manifest) if is_test else None,
-        sql=node.compiled_code if is_test and str(result.status) in ("fail", "warn") else None,
+        relation=(node.schema, node.alias),
     )
-
-
-def _tested_model(node: Any) -> str | None:
-    tested = getattr(node, "attached_node", None) or next(iter(node.depends_on.nodes), None)
-    return tested.rsplit(".", 1)[-1] if tested else None
-
-
-def _owner(node: Any, manifest: Any) -> str | None:
-    """Return whom the meta of a test names as its owner, or that of the models that it reads."""
-    read = [getattr(node, "attached_node", None), *node.depends_on.nodes]
-    asked = [node, *(manifest.nodes[key] for key in read if key in manifest.nodes)]
-    return next((str(one.config.meta["owner"]) for one in asked if one.config.meta.get("owner")), None)
 
 
 def _clean(message: str) -> str:

@@ -23,8 +23,8 @@ BUILD = DbtJob(
 )
 # Only the snapshots; the staging views that they read stand in the warehouse.
 SNAPSHOT = DbtJob("Taking snapshots", ("snapshot",))
-# Unit tests are tests of the project, not of the data: `make test` runs them.
-TEST = DbtJob("Testing", ("test", "--exclude-resource-type", "unit_test"))
+# The queries of the tests, which `testing` runs. Unit tests are of the project, not of the data: `make test` runs them.
+COMPILE_TESTS = DbtJob("Compiling tests", ("compile", "--select", "test_type:data"))
 
 
 def arguments_of(job: DbtJob, *, select: Sequence[str] = (), full_refresh: bool = False) -> list[str]:

@@ -16,7 +16,7 @@ _WRITTEN_BY_DBT = frozenset({"target", "logs", ".user.yml"})
 _NO_PART = frozenset({".git", "__pycache__", ".DS_Store"})
 _MARK = "project.sha256"
 # Incremental models replace what this one lists; it is built with whatever is built, or it would list an earlier run's.
-_ALWAYS_BUILT = "int_affected_orders"
+ALWAYS_BUILT = "int_affected_orders"
 
 
 def project_sha256(project: Path) -> str:
@@ -35,7 +35,7 @@ def project_sha256(project: Path) -> str:
 def selectors(tables: Iterable[str]) -> tuple[str, ...]:
     """Return what chooses, on dbt's command line, all that lies downstream of tables of `raw`; nothing for none."""
     chosen = tuple(f"source:raw.{table}+" for table in tables)
-    return (*chosen, _ALWAYS_BUILT) if chosen else ()
+    return (*chosen, ALWAYS_BUILT) if chosen else ()
 
 
 def affected_models(project: Path, artifacts: Path, tables: Collection[str] | None) -> tuple[str, ...] | None:
@@ -92,6 +92,6 @@ def _downstream(nodes: Mapping[str, Any], roots: set[str] | None) -> Sequence[st
         is_downstream = roots is None or bool(touched & set(graph[key]))
         if is_downstream:
             touched.add(key)
-        if (is_downstream or name == _ALWAYS_BUILT) and config["materialized"] != "ephemeral":
+        if (is_downstream or name == ALWAYS_BUILT) and config["materialized"] != "ephemeral":
             names.append(name)
     return names
