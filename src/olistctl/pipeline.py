@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
@@ -22,6 +21,7 @@ from olistctl.transform import (
     BUILD,
     SNAPSHOT,
     DbtJob,
+    DbtPlace,
     DbtReport,
     compiled_tests,
     prepare_dbt,
@@ -174,7 +174,7 @@ def _test(state: _State, work: Work) -> Outcome:
     if tables is not None and not tables:
         return Outcome(None, "nothing to test")
     everything = tables is None
-    tests = compiled_tests(**_dbt_arguments(work))
+    tests = compiled_tests(_dbt_place(work.settings, work.stage.file), work.progress)
     with work.stage.connection() as connection:
         chosen = [test for test in tests if tables is None or test.is_about(tables)]
         state.tests = run_tests(connection, chosen, work.progress)
@@ -325,13 +325,7 @@ def warm_up(settings: Settings) -> None:
         Interrupted: the user asked to stop.
     """
     try:
-        prepare_dbt(
-            project=settings.dbt_project,
-            warehouse=stage_file(settings),
-            artifacts=settings.dbt_artifacts,
-            target=settings.target,
-            threads=settings.threads,
-        )
+        prepare_dbt(_dbt_place(settings, stage_file(settings)))
     except Interrupted:
         raise
     except (OlistctlError, OSError) as error:
@@ -345,19 +339,12 @@ def _check_models(work: Work) -> None:
 
 
 def _dbt(work: Work, job: DbtJob, select: tuple[str, ...] = (), *, full_refresh: bool = False) -> DbtReport:
-    return run_dbt(job, select=select, full_refresh=full_refresh, **_dbt_arguments(work))
+    place = _dbt_place(work.settings, work.stage.file)
+    return run_dbt(job, place, select=select, full_refresh=full_refresh, progress=work.progress)
 
 
-def _dbt_arguments(work: Work) -> dict[str, Any]:
-    settings = work.settings
-    return {
-        "project": settings.dbt_project,
-        "warehouse": work.stage.file,
-        "artifacts": settings.dbt_artifacts,
-        "target": settings.target,
-        "threads": settings.threads,
-        "progress": work.progress,
-    }
+def _dbt_place(settings: Settings, warehouse: Path) -> DbtPlace:
+    return DbtPlace(settings.dbt_project, warehouse, settings.dbt_artifacts, settings.target, settings.threads)
 
 
 def _models_done(work: Work, report: DbtReport) -> Outcome:

@@ -14,6 +14,7 @@ import pytest
 from olistctl.sources import Contract, load_contract
 from olistctl.transform import (
     BUILD,
+    DbtPlace,
     DbtReport,
     affected_models,
     dbt,
@@ -79,16 +80,8 @@ class Warehouse:
         ]
 
     def build(self, *, full_refresh: bool = False, select: tuple[str, ...] = ()) -> DbtReport:
-        report = run_dbt(
-            BUILD,
-            project=self.project.folder / "olist_dw_dbt",
-            warehouse=self.project.warehouse,
-            artifacts=self.artifacts,
-            target="dev",
-            threads=2,
-            select=select,
-            full_refresh=full_refresh,
-        )
+        place = DbtPlace(self.project.folder / "olist_dw_dbt", self.project.warehouse, self.artifacts, "dev", 2)
+        report = run_dbt(BUILD, place, select=select, full_refresh=full_refresh)
         assert {node.status for node in report.nodes} == {"success"}, report.having("error", "skipped", "fail")
         return report
 
@@ -375,14 +368,12 @@ def test_a_process_parses_the_project_once_until_it_changes(
 
 def test_what_dbt_has_parsed_serves_a_copy_of_the_project_and_a_scratch_file(project: Project) -> None:
     artifacts = project.folder / "data" / ".olist_dw" / "dbt"
-    project.ok("test")
+    project.ok("transform", "--full-refresh")
     assert json.loads((artifacts / "target" / "perf_info.json").read_text())["parsed_path_count"] == 0
     scratch = project.folder / "scratch"
     lend_parsing(artifacts, scratch / "dbt")
-    models = project.folder / "olist_dw_dbt"
-    prepare_dbt(
-        project=models, warehouse=scratch / "olist_dw.duckdb", artifacts=scratch / "dbt", target="dev", threads=2
-    )
+    place = DbtPlace(project.folder / "olist_dw_dbt", scratch / "olist_dw.duckdb", scratch / "dbt", "dev", 2)
+    prepare_dbt(place)
     assert json.loads((scratch / "dbt" / "target" / "perf_info.json").read_text())["parsed_path_count"] == 0
 
 

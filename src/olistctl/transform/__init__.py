@@ -1,7 +1,7 @@
 """Stages 3 and 4 of the design: the dbt project, run in this process."""
 
 from olistctl.transform.dbt import DbtReport, NodeResult, prepare_dbt, run_dbt
-from olistctl.transform.jobs import BUILD, SNAPSHOT, DbtJob
+from olistctl.transform.jobs import BUILD, SNAPSHOT, DbtJob, DbtPlace
 from olistctl.transform.parsing import lend_parsing
 from olistctl.transform.project import affected_models, project_sha256, selectors
 from olistctl.transform.testing import CompiledTest, compiled_tests, run_tests
@@ -11,6 +11,7 @@ __all__ = [
     "SNAPSHOT",
     "CompiledTest",
     "DbtJob",
+    "DbtPlace",
     "DbtReport",
     "NodeResult",
     "affected_models",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from olistctl.errors import ConfigError, TransformError
 from olistctl.results import NoProgress, Progress
 from olistctl.transform.invoking import invoke
-from olistctl.transform.jobs import DbtJob, arguments_of, shared_arguments
+from olistctl.transform.jobs import DbtJob, DbtPlace, arguments_of, shared_arguments
 from olistctl.transform.parsing import ParseFailed, parsed_manifest, warehouse_named
 from olistctl.warehouse import machine_fault
 
@@ -56,25 +56,20 @@ class DbtReport:
         return tuple(sorted(node.relation for node in self.nodes if node.relation and node.kind != "snapshot"))
 
 
-def prepare_dbt(*, project: Path, warehouse: Path, artifacts: Path, target: str, threads: int) -> None:
+def prepare_dbt(place: DbtPlace) -> None:
     """Import dbt and parse the project for the calls of `run_dbt` in this process; a project that does not parse stays.
 
     Raises:
         Interrupted: the user asked to stop.
     """
     with suppress(ParseFailed):
-        shared = shared_arguments(project=project, artifacts=artifacts, target=target, threads=threads)
-        parsed_manifest(project, warehouse, artifacts, shared)
+        parsed_manifest(place)
 
 
 def run_dbt(
     job: DbtJob,
+    place: DbtPlace,
     *,
-    project: Path,
-    warehouse: Path,
-    artifacts: Path,
-    target: str,
-    threads: int,
     select: tuple[str, ...] = (),
     full_refresh: bool = False,
     progress: Progress | None = None,
@@ -90,33 +85,15 @@ def run_dbt(
         Interrupted: the user asked to stop.
     """
     arguments = arguments_of(job, select=select, full_refresh=full_refresh)
-    job = replace(job, arguments=tuple(arguments))
-    outcome, _ = call_dbt(
-        job,
-        project=project,
-        warehouse=warehouse,
-        artifacts=artifacts,
-        target=target,
-        threads=threads,
-        progress=progress,
-    )
-    nodes = tuple(_node(result, artifacts) for result in outcome.result.results)
+    outcome, _ = call_dbt(replace(job, arguments=tuple(arguments)), place, progress)
+    nodes = tuple(_node(result, place.artifacts) for result in outcome.result.results)
     for node in nodes:
-        if node.status == "error" and (fault := machine_fault(node.message or "", warehouse)):
+        if node.status == "error" and (fault := machine_fault(node.message or "", place.warehouse)):
             raise fault
     return DbtReport(nodes, round(outcome.result.elapsed_time, 2))
 
 
-def call_dbt(
-    job: DbtJob,
-    *,
-    project: Path,
-    warehouse: Path,
-    artifacts: Path,
-    target: str,
-    threads: int,
-    progress: Progress | None = None,
-) -> tuple[Any, Any]:
+def call_dbt(job: DbtJob, place: DbtPlace, progress: Progress | None = None) -> tuple[Any, Any]:
     """Call dbt with the arguments of a job; return what it says, in its own types, and the manifest it worked with.
 
     Raises:
@@ -124,26 +101,25 @@ def call_dbt(
         TransformError: dbt could not start: the project does not parse or the connection fails.
         Interrupted: the user asked to stop.
     """
-    if not (project / "dbt_project.yml").is_file():
-        raise ConfigError(
-            "there is no dbt project", where=str(project), hint="set `dbt_project` in config/olistctl.yml"
-        )
+    if not (place.project / "dbt_project.yml").is_file():
+        hint = "set `dbt_project` in config/olistctl.yml"
+        raise ConfigError("there is no dbt project", where=str(place.project), hint=hint)
     progress = progress or NoProgress()
-    shared = shared_arguments(project=project, artifacts=artifacts, target=target, threads=threads)
+    problems: list[Exception] = []
     progress.start(job.label)
     try:
-        manifest = parsed_manifest(project, warehouse, artifacts, shared)
-        with warehouse_named(warehouse):
-            problems: list[Exception] = []
-            outcome = invoke([*job.arguments, *shared], _follow(job, progress, problems), manifest)
+        manifest = parsed_manifest(place)
+        with warehouse_named(place.warehouse):
+            arguments = [*job.arguments, *shared_arguments(place)]
+            outcome = invoke(arguments, _follow(job, progress, problems), manifest)
     except ParseFailed as failed:
-        raise _explain(failed.reason, project, warehouse) from None
+        raise _explain(failed.reason, place) from None
     finally:
         progress.finish()
     if problems:
         raise problems[0]
     if outcome.exception is not None or not hasattr(outcome.result, "results"):
-        raise _explain(outcome.exception, project, warehouse)
+        raise _explain(outcome.exception, place)
     return outcome, manifest
 
 
@@ -238,8 +214,8 @@ def _clean(message: str) -> str:
     return "\n".join(line.removeprefix("  ") for line in kept if line.strip())
 
 
-def _explain(exception: BaseException | None, project: Path, warehouse: Path) -> Exception:
-    if fault := machine_fault(exception or "", warehouse):
+def _explain(exception: BaseException | None, place: DbtPlace) -> Exception:
+    if fault := machine_fault(exception or "", place.warehouse):
         return fault
     text = _clean(str(exception)) if exception else "dbt gave no result"
-    return TransformError(f"dbt could not run: {text}", where=str(project), hint="nothing was published")
+    return TransformError(f"dbt could not run: {text}", where=str(place.project), hint="nothing was published")

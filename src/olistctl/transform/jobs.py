@@ -15,6 +15,17 @@ class DbtJob:
     arguments: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class DbtPlace:
+    """A dbt project and the warehouse file that it works on; `artifacts` is the folder for what dbt leaves behind."""
+
+    project: Path
+    warehouse: Path
+    artifacts: Path
+    target: str
+    threads: int
+
+
 # Models and snapshots in the order of the graph. Tests are a stage of their own: a failing one is a warning
 # and must not skip the models below it, as `dbt build` with tests would.
 BUILD = DbtJob(
@@ -36,15 +47,15 @@ def arguments_of(job: DbtJob, *, select: Sequence[str] = (), full_refresh: bool 
     ]
 
 
-def shared_arguments(*, project: Path, artifacts: Path, target: str, threads: int) -> list[str]:
+def shared_arguments(place: DbtPlace) -> list[str]:
     """Return the arguments of all dbt calls: they print nothing and keep their artifacts in `artifacts`."""
     return [
-        "--project-dir", str(project),
-        "--profiles-dir", str(project),
-        "--target", target,
-        "--threads", str(threads),
-        "--target-path", str(artifacts / "target"),
-        "--log-path", str(artifacts / "logs"),
+        "--project-dir", str(place.project),
+        "--profiles-dir", str(place.project),
+        "--target", place.target,
+        "--threads", str(place.threads),
+        "--target-path", str(place.artifacts / "target"),
+        "--log-path", str(place.artifacts / "logs"),
         "--log-level", "none",
         "--log-level-file", "none",
         "--no-print",

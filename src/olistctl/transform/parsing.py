@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from olistctl.transform.invoking import invoke
+from olistctl.transform.jobs import DbtPlace, shared_arguments
 from olistctl.transform.project import mark_manifest, project_sha256
 
 # The variable by which the project's profiles.yml learns where the warehouse is.
@@ -30,8 +31,8 @@ class ParseFailed(Exception):
         self.reason = reason
 
 
-def parsed_manifest(project: Path, warehouse: Path, artifacts: Path, arguments: Sequence[str]) -> Any:
-    """Return a manifest that the caller may change; `arguments` are those that all calls of dbt share.
+def parsed_manifest(place: DbtPlace) -> Any:
+    """Return a manifest that the caller may change.
 
     Nothing in it depends on the folder of the warehouse, and dbt is not told of it: what it keeps of the parsing then
     serves a copy of the project, and a verification in a scratch file, too.
@@ -41,14 +42,14 @@ def parsed_manifest(project: Path, warehouse: Path, artifacts: Path, arguments: 
         Interrupted: the user asked to stop.
     """
     global _last
-    state = project_sha256(project)
-    key = state, warehouse.name, *arguments
+    state, arguments = project_sha256(place.project), shared_arguments(place)
+    key = state, place.warehouse.name, *arguments
     if _last is None or _last[0] != key:
-        with warehouse_named(Path(warehouse.name)):
+        with warehouse_named(Path(place.warehouse.name)):
             outcome = invoke(["parse", *arguments])
         if outcome.exception is not None or not outcome.success:
             raise ParseFailed(outcome.exception)
-        mark_manifest(state, artifacts)
+        mark_manifest(state, place.artifacts)
         _last = key, _packed(outcome.result)
     return _unpacked(_last[1])
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from olistctl.drafts import written
 from olistctl.results import NoProgress, Progress
 from olistctl.transform.dbt import DbtReport, NodeResult, call_dbt
-from olistctl.transform.jobs import COMPILE_TESTS
+from olistctl.transform.jobs import COMPILE_TESTS, DbtPlace
 from olistctl.transform.project import ALWAYS_BUILT, project_sha256
 from olistctl.warehouse import machine_fault
 
@@ -63,15 +63,7 @@ class CompiledTest:
         return bool(set(self.sources) & set(tables)) or ALWAYS_BUILT in self.reads
 
 
-def compiled_tests(
-    *,
-    project: Path,
-    warehouse: Path,
-    artifacts: Path,
-    target: str,
-    threads: int,
-    progress: Progress | None = None,
-) -> tuple[CompiledTest, ...]:
+def compiled_tests(place: DbtPlace, progress: Progress | None = None) -> tuple[CompiledTest, ...]:
     """Return all data tests, compiled for a warehouse file that nobody has open.
 
     Raises:
@@ -79,23 +71,16 @@ def compiled_tests(
         TransformError: dbt could not start: the project does not parse or the connection fails.
         Interrupted: the user asked to stop.
     """
-    key = [project_sha256(project), warehouse.name, target, version("dbt-core"), version("dbt-duckdb")]
-    if (kept := _kept(artifacts, key)) is not None:
+    versions = version("dbt-core"), version("dbt-duckdb")
+    key = [project_sha256(place.project), place.warehouse.name, place.target, *versions]
+    if (kept := _kept(place.artifacts, key)) is not None:
         return kept
-    outcome, manifest = call_dbt(
-        COMPILE_TESTS,
-        project=project,
-        warehouse=warehouse,
-        artifacts=artifacts,
-        target=target,
-        threads=threads,
-        progress=progress,
-    )
+    outcome, manifest = call_dbt(COMPILE_TESTS, place, progress)
     results = [result for result in outcome.result.results if str(result.node.resource_type) == "test"]
     results.sort(key=lambda result: result.node.name)  # dbt gives them as its threads end
     tests = tuple(_compiled(result, manifest) for result in results)
     if all(test.sql for test in tests) and all(_is_static(result.node, manifest) for result in results):
-        with written(artifacts / _FILE) as draft:
+        with written(place.artifacts / _FILE) as draft:
             draft.write_text(json.dumps({"key": key, "tests": [asdict(test) for test in tests]}), encoding="utf-8")
     return tests
 
