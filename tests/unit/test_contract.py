@@ -93,6 +93,12 @@ def test_a_source_has_the_rules_that_name_it(tmp_path: Path) -> None:
     assert contract.source("children").rules == ()
 
 
+def test_rules_of_an_older_release_are_told_where_to_go(tmp_path: Path) -> None:
+    error = fault(tmp_path, "    key: [id]", '    key: [id]\n    rules: [{name: positive, condition: "amount > 0"}]')
+    assert error.message == "rules no longer stand with their source"
+    assert "_rules.yml" in (error.hint or "")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -142,6 +142,9 @@ def _source(name: str, node: Node, rules: tuple[Rule, ...]) -> Source:
         "columns", "key", "changes_by", "foreign_keys",
     ]  # fmt: skip
     _identifier(name, node)
+    if moved := node.mapping().get("rules"):
+        hint = "move them to the file that the contract's own `rules:` names (olist_dw_dbt/models/quality/_rules.yml)"
+        raise moved.error("rules no longer stand with their source", hint=hint)
     part = node.mapping(known=known, required=["table", "file", "columns"])
     columns = tuple(_column(item) for item in part["columns"].items())
     if not columns:
