@@ -136,7 +136,7 @@ where {{ condition }}
 
 {#-
     What is measured of each column of a file: its nulls, and of a `text` or `code` how many values it has, of a `number`
-    its median, of an `event` the newest day. A `later` column is empty until the order gets there: a fresh file has less of it than an old one.
+    its median, of a `scale` both, of an `event` the newest day. A `later` column is empty until the order gets there: a fresh file has less of it than an old one.
 -#}
 {% macro profiled_columns() -%}
     {{ return({
@@ -149,9 +149,9 @@ where {{ condition }}
             'product_id': 'code', 'seller_id': 'code', 'shipping_limit_date': 'time', 'price': 'number',
             'freight_value': 'number',
         },
-        'order_payments': {'payment_type': 'code', 'payment_installments': 'number', 'payment_value': 'number'},
+        'order_payments': {'payment_type': 'code', 'payment_installments': 'scale', 'payment_value': 'number'},
         'order_reviews': {
-            'review_score': 'number', 'review_comment_title': 'later', 'review_comment_message': 'time',
+            'review_score': 'scale', 'review_comment_title': 'later', 'review_comment_message': 'time',
             'review_creation_date': 'time', 'review_answer_timestamp': 'time',
         },
         'products': {

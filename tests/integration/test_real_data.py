@@ -80,3 +80,22 @@ def test_no_join_multiplies_an_order(real: Project) -> None:
 def test_all_dbt_tests_pass_or_are_baselines(real: Project) -> None:
     ((status, warnings),) = real.query("select status, warnings from etl.pipeline_runs")
     assert (status, warnings) == ("success", 0)
+
+
+def test_nothing_of_the_public_data_drifts_from_its_baseline(real: Project) -> None:
+    assert real.query("select rule from quality.dq_rules where is_drift") == []
+    assert real.value("select count(*) from quality.dq_reconciliation where kind = 'unexplained' and amount <> 0") == 0
+
+
+def test_the_complete_months_have_few_odd_days_and_the_thin_end_is_found(real: Project) -> None:
+    odd = real.query(
+        "select metric, metric_date::varchar, is_event from quality.dq_daily_anomalies "
+        "where metric_date between date '2017-01-01' and date '2018-08-28' order by all"
+    )
+    assert ("orders", "2017-11-24", True) in odd, "Black Friday is odd, and no news"
+    assert len([day for day in odd if not day[2]]) <= 6, "days late before Christmas, of 604"
+    thin = real.value(
+        "select count(*) from quality.dq_daily_anomalies where metric = 'orders' and metric_date > '2018-08-28'"
+    )
+    assert thin > 10
+    assert real.value("select count(*) from quality.dq_anomalies where is_new") == 0, "the first load is history"

@@ -37,11 +37,13 @@ measured_{{ name }} as (
         count(*) as row_count
         {%- for column, kind in columns.items() %},
         count({{ column }}) as {{ column }}_count
-        {%- if kind in ('text', 'code') %},
+        {%- if kind in ('text', 'code', 'scale') %},
         approx_count_distinct({{ column }}) as {{ column }}_distinct
-        {%- elif kind == 'number' %},
+        {%- endif %}
+        {%- if kind in ('number', 'scale') %},
         median({{ column }}) as {{ column }}_middle
-        {%- elif kind == 'event' %},
+        {%- endif %}
+        {%- if kind == 'event' %},
         cast(max({{ column }}) as date) as {{ column }}_newest
         {%- endif %}
         {%- endfor %}
@@ -62,8 +64,8 @@ profiles as (
         '{{ column }}' as column_name,
         row_count,
         row_count - {{ column }}_count as null_count,
-        {{ column ~ '_distinct' if kind in ('text', 'code') else 'cast(null as bigint)' }} as distinct_count,
-        cast({{ column ~ '_middle' if kind == 'number' else 'null' }} as double) as middle_value,
+        {{ column ~ '_distinct' if kind in ('text', 'code', 'scale') else 'cast(null as bigint)' }} as distinct_count,
+        cast({{ column ~ '_middle' if kind in ('number', 'scale') else 'null' }} as double) as middle_value,
         {{ column ~ '_newest' if kind == 'event' else 'cast(null as date)' }} as newest_date
     from measured_{{ name }}
 
