@@ -11,12 +11,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from olistctl.reading.guards import SQL_TYPES
 from olistctl.reading.raw_table import METADATA_COLUMNS
 from olistctl.sources import Contract, Source
+from olistctl.transform.testing import kept_tests
 from olistctl.warehouse.connection import STORAGE_VERSION
 
 _Node = Mapping[str, Any]
@@ -62,11 +63,7 @@ def plan_floor(contract: Contract, data: Path, target: Path, database: Path) -> 
             "load": [_load(source, data) for source in contract.sources],
             "models": [_create(node, target) for node in models],
         },
-        tests=[
-            PlannedTest(node["name"], _sql(target, "run", node), node["config"]["severity"].lower() != "warn")
-            for node in nodes.values()
-            if node["resource_type"] == "test"
-        ],
+        tests=[PlannedTest(test.name, test.query, test.severity != "warn") for test in kept_tests(target.parent) or ()],
     )
 
 
@@ -120,10 +117,9 @@ def _create(node: _Node, target: Path) -> str:
 
 
 def _sql(target: Path, kind: str, node: _Node) -> str:
-    """Read what dbt wrote for a node; a test that stands in a YAML file has a folder named like that file."""
-    original = PurePosixPath(node["original_file_path"])
-    path = original if PurePosixPath(node["path"]).name == original.name else original / node["path"]
-    text = (target / kind / str(node["package_name"]) / path).read_text(encoding="utf-8")
+    """Read what dbt wrote for a model or snapshot."""
+    file = target / kind / str(node["package_name"]) / str(node["original_file_path"])
+    text = file.read_text(encoding="utf-8")
     return text.strip().removesuffix(";")
 
 

@@ -70,7 +70,7 @@ def take(desk: Desk, step: tuple[str, object]) -> None:
         (desk.folder / what).write_bytes(with_records("sellers", *value))
 
 
-@examples(40, 300)
+@examples(24, 300)
 @given(steps=STEPS)
 def test_any_order_of_deliveries_and_decisions_ends_as_a_full_refresh_does(
     folder: Path, steps: list[tuple[str, object]]

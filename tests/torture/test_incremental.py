@@ -337,7 +337,7 @@ COMMANDS: st.SearchStrategy[Command] = st.sampled_from([*_CALLS, *_ACCIDENTS]).f
     lambda command: st.just(command) if isinstance(command, Call) else st.builds(command, st.integers(1, 40))
 )
 ROUNDS = st.builds(Round, st.lists(CHANGES, max_size=4).map(tuple), COMMANDS)
-TRIED = examples(3, 60)
+TRIED = examples(2, 60)
 
 
 @settings(TRIED, phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if LONG else [])])

@@ -95,9 +95,7 @@ newest_order as (
 ),
 
 latest_load as (
-    select
-        max(_loaded_at) as _loaded_at,
-        min(_loaded_at) as first_loaded_at
+    select max(_loaded_at) as _loaded_at
     from {{ ref('dq_daily_metrics') }}
 ),
 
@@ -135,15 +133,13 @@ final as (
         anomalies.is_event,
         {%- if previous is not none %}
         coalesce(previous.first_seen_at, latest_load._loaded_at) as first_seen_at,
-        {%- else %}
-        latest_load._loaded_at as first_seen_at,
-        {%- endif %}
-        -- What the first load brings is history, not news.
         not anomalies.is_event
-        and latest_load._loaded_at > latest_load.first_loaded_at
-        {%- if previous is not none %}
-        and coalesce(previous.first_seen_at, latest_load._loaded_at) = latest_load._loaded_at
-        {%- endif %} as is_new
+        and coalesce(previous.first_seen_at, latest_load._loaded_at) = latest_load._loaded_at as is_new
+        {%- else %}
+        -- What the first build finds is history, not news.
+        latest_load._loaded_at as first_seen_at,
+        false as is_new
+        {%- endif %}
     from anomalies
     cross join latest_load
     {%- if previous is not none %}

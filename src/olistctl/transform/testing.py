@@ -58,6 +58,15 @@ class CompiledTest:
     sources: tuple[str, ...]
     reads: tuple[str, ...]
 
+    @property
+    def query(self) -> str:
+        """The query as dbt runs it: how many rows fail, whether that is enough to warn, and enough for an error."""
+        limit = "" if self.limit is None else f"limit {self.limit}"
+        return (
+            f"select {self.fail_calc}, {self.fail_calc} {self.warn_if}, {self.fail_calc} {self.error_if} "
+            f"from (\n{self.sql}\n{limit}) as dbt_internal_test"
+        )
+
     def is_about(self, tables: Collection[str]) -> bool:
         """Tell whether a change of tables of `raw` can change what the test says; see `project.selectors`."""
         return bool(set(self.sources) & set(tables)) or ALWAYS_BUILT in self.reads
@@ -73,7 +82,7 @@ def compiled_tests(place: DbtPlace, progress: Progress | None = None) -> tuple[C
     """
     versions = version("dbt-core"), version("dbt-duckdb")
     key = [project_sha256(place.project), place.warehouse.name, place.target, *versions]
-    if (kept := _kept(place.artifacts, key)) is not None:
+    if (kept := kept_tests(place.artifacts, key)) is not None:
         return kept
     outcome, manifest = call_dbt(COMPILE_TESTS, place, progress)
     results = [result for result in outcome.result.results if str(result.node.resource_type) == "test"]
@@ -114,12 +123,8 @@ def _run(connection: DuckDBPyConnection, test: CompiledTest) -> NodeResult:
     if test.sql is None:
         return replace(result, status="error", message=test.problem)
     started = time.perf_counter()
-    limit = "" if test.limit is None else f"limit {test.limit}"
     try:
-        row = connection.execute(
-            f"select {test.fail_calc}, {test.fail_calc} {test.warn_if}, {test.fail_calc} {test.error_if} "
-            f"from (\n{test.sql}\n{limit}) as dbt_internal_test"
-        ).fetchone()
+        row = connection.execute(test.query).fetchone()
     except duckdb.Error as error:
         if fault := machine_fault(error):
             raise fault from None
@@ -134,11 +139,11 @@ def _run(connection: DuckDBPyConnection, test: CompiledTest) -> NodeResult:
     return replace(result, status=status, failures=int(failures), sql=test.sql, seconds=seconds)
 
 
-def _kept(artifacts: Path, key: list[str]) -> tuple[CompiledTest, ...] | None:
-    """Return what an earlier call has kept for this state of the project; None where that is none, or damaged."""
+def kept_tests(artifacts: Path, key: list[str] | None = None) -> tuple[CompiledTest, ...] | None:
+    """Return what was compiled for a state of the project (None: any); None where there is none, or it is damaged."""
     try:
         kept = json.loads((artifacts / _FILE).read_text(encoding="utf-8"))
-        if kept["key"] != key:
+        if key and kept["key"] != key:
             return None
         lists = ("sources", "reads")
         return tuple(CompiledTest(**test | {name: tuple(test[name]) for name in lists}) for test in kept["tests"])
