@@ -77,15 +77,14 @@ def test_it_stays_equal_through_deliveries_removals_and_files_that_are_away(proj
     items.write_bytes(items.read_bytes() + b"bad,record\n")
     project.ok("run")
     before = trace(project)
-    done = project.ok("verify", "--json")
-    report = json.loads(done.stdout)
+    report = project.json("verify")
     assert report["is_equal"] is True
     assert report["kept_files"] == ["olist_customers_dataset.csv", "olist_order_reviews_dataset.csv"]
     assert report["rows"] > 80_000
     rows = {f"{table['schema']}.{table['table']}": table["rows_fresh"] for table in report["tables"]}
     assert rows["raw.stg_customers"] == 2000, "a missing file keeps its rows"
     assert trace(project) == before
-    assert "olist_customers_dataset.csv is missing" in done.stderr
+    assert "olist_customers_dataset.csv is missing" in project.ok("verify").stderr
 
 
 def test_a_cell_that_was_changed_is_found_and_named(project: Project) -> None:
