@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 
 from olistctl.errors import OlistctlError
@@ -47,21 +48,35 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=Text(printable(title), style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
         cells = [[_cell(value) for value in row] for row in rows]
         least = 0
         for index, name in enumerate(columns):
-            numeric = any(isinstance(row[index], (int, float)) for row in rows)
+            numeric = any(isinstance(row[index], (int, float, Decimal)) for row in rows)
             is_whole = numeric or index == 0
             table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=is_whole)
             longest = max((len(row[index]) for row in cells), default=0)
             least += _GAP + max(len(name), longest if is_whole else min(longest, _NARROWEST))
+        console = self._rich(sys.stdout)
+        if least > console.width:  # a number that is cut is another number
+            self._records(title, columns, cells)
+            return
         for row in cells:
             table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-        console = self._rich(sys.stdout)
-        # A number that is cut is another number: rather let the terminal break the line.
-        console.width = max(console.width, least)
+        # Not the table's own title: that one would be broken where the table ends.
+        console.print(Text(printable(title), style="bold"), soft_wrap=True)
         console.print(table)
+
+    def _records(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table that is wider than the terminal with a line a cell, as psql does (`\\x auto`)."""
+        width = max(map(len, columns))
+        self.line(title)
+        for row in rows:
+            self.line("")
+            for name, cell in zip(columns, row, strict=True):
+                if cell:
+                    self.line(f"  {name:<{width}}  {cell}")
+        self.line("")
 
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""
@@ -225,6 +240,6 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, float):
+    if isinstance(value, (float, Decimal)):
         return f"{value:,.2f}"
     return printable(str(value))

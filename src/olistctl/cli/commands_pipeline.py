@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from olistctl.cli.call import Call
+from olistctl.cli.run_report import render_plan, render_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from decimal import Decimal
-
-    from olistctl.console import Console
     from olistctl.pipeline import RunReport
-    from olistctl.planning import Plan
-
-_MOST_COLUMNS = 8
 
 SourceDir = Annotated[
     Path | None,
@@ -141,7 +135,7 @@ def _execute(
     if call.json:
         console.json(report)
     else:
-        _render(console, report)
+        render_run(console, report)
     if name == "test" and report.failed_tests:
         raise typer.Exit(ExitCode.DATA)
 
@@ -168,107 +162,6 @@ def _show_plan(call: Call, source_dir: Path | None, accept: list[str] | None, *,
         render_plan(call.console, plan)
 
 
-def render_plan(console: Console, plan: Plan) -> None:
-    """Show what a run would do."""
-    if plan.is_empty:
-        console.line("Nothing has changed: a run would do nothing.")
-    if plan.changes:
-        console.table(
-            "Rows that a run would write, by key",
-            ["table", "insert", "change", "delete"],
-            [
-                [change.table, change.inserted, change.changed, change.deleted]
-                if change.inserted is not None
-                else [change.table, "all", "", ""]
-                for change in plan.changes
-            ],
-        )
-    console.warnings(plan.findings)
-    if plan.models is None:
-        console.line(f"All models would be built: {plan.reason or 'dbt has not said yet which there are'}.")
-    elif plan.models:
-        why = f" ({plan.reason})" if plan.reason else ""
-        console.line(f"Models and snapshots that a run would build{why}: {', '.join(plan.models)}.")
-
-
-def _render(console: Console, report: RunReport) -> None:
-    if report.status == "unchanged":
-        console.warnings(report.findings)
-        console.line(f"Nothing has changed: the warehouse is up to date ({report.seconds:.2f} s). {report.warehouse}")
-        return
-    if report.load and (console.verbose or report.load.faulty):
-        _render_files(console, report)
-    if console.verbose:
-        _render_nodes(console, report)
-    if report.command == "test" or console.verbose:
-        _render_reconciliation(console, report)
-        _render_failing(console, report)
-    console.table(
-        f"{report.command} {'(full refresh) ' if report.full_refresh else ''}{report.run_id}",
-        ["stage", "result", "rows", "seconds", "what"],
-        [[stage.stage, stage.result, stage.rows, stage.seconds, stage.note] for stage in report.stages],
-    )
-    console.warnings(report.findings)
-    from olistctl.results import counted
-
-    warned = f" with {counted(len(report.findings), 'warning')}" if report.findings else ""
-    console.line(f"Done{warned} in {report.seconds:.1f} s. The warehouse: {report.warehouse}")
-
-
-def _render_files(console: Console, report: RunReport) -> None:
-    assert report.load
-    console.table(
-        "Files",
-        ["file", "result", "records", "loaded", "quarantined", "seconds"],
-        [[f.file, f.status, f.records, f.loaded, f.quarantined, f.seconds] for f in report.load.files],
-    )
-
-
-def _render_reconciliation(console: Console, report: RunReport) -> None:
-    if not report.reconciliation:
-        return
-    from olistctl.quality import LAYERS
-
-    rows = []
-    for flow in report.reconciliation:
-        name = flow.flow if flow.unit == "rows" else f"{flow.flow} ({flow.unit})"
-        amounts = [_amount(flow.amounts.get(layer), flow.unit) for layer in LAYERS]
-        reasons = "; ".join(f"{_amount(reason.amount, flow.unit):,} {reason.reason}" for reason in flow.reasons)
-        rows.append([name, *amounts, reasons, _amount(flow.unexplained, flow.unit)])
-    console.table("From file to mart", ["what", *LAYERS, "differences", "unexplained"], rows)
-
-
-def _amount(amount: Decimal | None, unit: str) -> int | float | None:
-    if amount is None:
-        return None
-    return int(amount) if unit == "rows" else float(amount)
-
-
-def _render_failing(console: Console, report: RunReport) -> None:
-    for test in report.failing:
-        for finding, failure in zip(test.findings, test.failures, strict=True):
-            if failure.sample is None:
-                console.line(f"{test.status}: {test.where}: {finding.message}")
-                continue
-            shown = _columns_to_show(failure.sample.columns, test.column)
-            cut = f" ({len(shown)} of {len(failure.sample.columns)} columns)"
-            console.table(
-                f"{test.status}: {test.where}: {finding.message}",
-                [failure.sample.columns[index] for index in shown],
-                [[row[index] for index in shown] for row in failure.sample.rows],
-            )
-            console.line(f"All{cut if len(shown) < len(failure.sample.columns) else ''}: {failure.sample.query}")
-
-
-def _columns_to_show(columns: Sequence[str], tested: str | None) -> list[int]:
-    """Choose as many columns as a terminal has room for: the tested one, those that say which row, the first."""
-
-    def rank(index: int) -> tuple[bool, bool, int]:
-        return columns[index] != tested, not columns[index].endswith("_id"), index
-
-    return sorted(sorted(range(len(columns)), key=rank)[:_MOST_COLUMNS])
-
-
 def _write_junit(file: Path, report: RunReport) -> None:
     from olistctl.errors import UsageError
     from olistctl.quality import write_junit
@@ -278,10 +171,3 @@ def _write_junit(file: Path, report: RunReport) -> None:
         write_junit(file, report.tests.nodes, report.failing)
     except OSError as error:
         raise UsageError(f"the results cannot be written: {error.strerror}", where=str(file)) from None
-
-
-def _render_nodes(console: Console, report: RunReport) -> None:
-    for title, part in (("Models", report.transform), ("Tests", report.tests)):
-        if part:
-            rows = [[node.name, node.kind, node.status, node.seconds] for node in part.nodes]
-            console.table(title, ["name", "kind", "result", "seconds"], rows)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from olistctl.cli.call import Call
-from olistctl.cli.commands_pipeline import SourceDir, render_plan
+from olistctl.cli.commands_pipeline import SourceDir
+from olistctl.cli.run_report import render_plan
 
 if TYPE_CHECKING:
     from olistctl.config import Settings
