@@ -344,9 +344,9 @@ def test_the_nodes_of_a_change_are_known_without_dbt(warehouse: Warehouse) -> No
     assert affected_models(project, change.artifacts, ["stg_sellers"]) is None, "the project is another one now"
 
 
-def test_a_process_parses_the_project_once_until_it_changes(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands that dbt gets."""
     commands: list[str] = []
     invoke = invoking.invoke
 
@@ -356,6 +356,10 @@ def test_a_process_parses_the_project_once_until_it_changes(
 
     for module in (dbt, parsing):
         monkeypatch.setattr(module, "invoke", invoke_and_note)
+    return commands
+
+
+def test_the_project_is_parsed_once_until_it_changes(warehouse: Warehouse, commands: list[str]) -> None:
     project = warehouse.project.folder / "olist_dw_dbt"
     for _ in range(2):
         warehouse.build(select=("stg_sellers",))
@@ -366,15 +370,36 @@ def test_a_process_parses_the_project_once_until_it_changes(
     assert commands[-2:] == ["parse", "build"]
 
 
-def test_what_dbt_has_parsed_serves_a_copy_of_the_project_and_a_scratch_file(project: Project) -> None:
+@pytest.mark.parametrize("what", ["damaged", "gone", "another environment"])
+def test_what_dbt_has_kept_is_used_only_where_it_holds(
+    warehouse: Warehouse, commands: list[str], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    project, kept = warehouse.project.folder / "olist_dw_dbt", warehouse.artifacts / "target" / "partial_parse.msgpack"
+    (project / "models" / "of_a_city.sql").write_text("select '{{ env_var('CITY', 'none') }}' as city")
+    warehouse.build(select=("of_a_city",))
+    if what == "damaged":
+        kept.write_bytes(kept.read_bytes()[:1000])
+    elif what == "gone":
+        kept.unlink()
+    else:
+        monkeypatch.setenv("CITY", "sao paulo")
+    warehouse.build(select=("of_a_city",))
+    assert commands[-2:] == ["parse", "build"]
+    city = "sao paulo" if what == "another environment" else "none"
+    assert warehouse.execute("select city from core.of_a_city") == [(city,)]
+    warehouse.build(select=("of_a_city",))
+    assert commands[-2:] == ["build", "build"]
+
+
+def test_what_dbt_has_parsed_serves_a_copy_of_the_project_and_a_scratch_file(
+    project: Project, commands: list[str]
+) -> None:
     artifacts = project.folder / "data" / ".olist_dw" / "dbt"
-    project.ok("transform", "--full-refresh")
-    assert json.loads((artifacts / "target" / "perf_info.json").read_text())["parsed_path_count"] == 0
     scratch = project.folder / "scratch"
     lend_parsing(artifacts, scratch / "dbt")
     place = DbtPlace(project.folder / "olist_dw_dbt", scratch / "olist_dw.duckdb", scratch / "dbt", "dev", 2)
     prepare_dbt(place)
-    assert json.loads((scratch / "dbt" / "target" / "perf_info.json").read_text())["parsed_path_count"] == 0
+    assert commands == []
 
 
 def test_no_part_of_the_graph_leaves_a_list_of_affected_orders_behind(built: Project) -> None:

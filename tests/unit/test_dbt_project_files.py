@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from olistctl.transform import affected_models, project_sha256, selectors
-from olistctl.transform.project import mark_manifest
+from olistctl.transform.project import environment_of, is_parsed, mark_parsed
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def artifacts(tmp_path: Path, project: Path) -> Path:
         },
     }
     (folder / "target" / "manifest.json").write_text(json.dumps(manifest))
-    mark_manifest(project_sha256(project), folder)
+    mark_parsed(folder, {"project": project_sha256(project)})
     return folder
 
 
@@ -84,7 +84,7 @@ def test_a_manifest_that_does_not_tell_is_none(project: Path, artifacts: Path, w
     elif what == "of another dbt":
         file.write_text("{}")
     else:
-        (artifacts / "project.sha256").unlink()
+        mark_parsed(artifacts, None)
     assert affected_models(project, artifacts, ["stg_orders"]) is None
 
 
@@ -106,6 +106,24 @@ def test_a_folder_of_models_may_have_any_name(project: Path, folder: str) -> Non
     (project / "models" / folder).mkdir()
     (project / "models" / folder / "c.sql").write_text("select 3")
     assert project_sha256(project) != first
+
+
+def test_the_environment_of_a_project_is_what_its_files_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHEMA", "core")
+    monkeypatch.delenv("UNSET", raising=False)
+    (project / "models" / "a.sql").write_text("select '{{ env_var( 'SCHEMA') }}', '{{ env_var(\"UNSET\", 1) }}'")
+    assert environment_of(project) == {"SCHEMA": "core", "UNSET": None}
+    (project / "models" / "b.sql").write_text("select '{{ env_var(name) }}'")
+    assert environment_of(project) is None, "nobody knows which one"
+
+
+def test_artifacts_are_of_the_state_that_was_noted(tmp_path: Path) -> None:
+    assert not is_parsed(tmp_path, {"project": "a"})
+    mark_parsed(tmp_path, {"project": "a"})
+    assert is_parsed(tmp_path, {"project": "a"})
+    assert not is_parsed(tmp_path, {"project": "b"})
+    mark_parsed(tmp_path, None)
+    assert not is_parsed(tmp_path, {"project": "a"})
 
 
 def test_links_in_a_circle_have_an_end(project: Path) -> None:

@@ -1,26 +1,24 @@
-"""The manifest of a dbt project, parsed once in a process."""
+"""The manifest of a dbt project, parsed once for a state of its files."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from olistctl.transform.invoking import invoke
 from olistctl.transform.jobs import DbtPlace, shared_arguments
-from olistctl.transform.project import mark_manifest, project_sha256
+from olistctl.transform.project import PARSED, environment_of, is_parsed, mark_parsed, project_sha256
 
 # The variable by which the project's profiles.yml learns where the warehouse is.
 WAREHOUSE_VARIABLE = "OLISTCTL_WAREHOUSE"
 
-# The last manifest, pickled, and what it is of. dbt changes the one that it works with: a second call would find
-# leftovers of the first in it.
-_last: tuple[tuple[str, ...], bytes] | None = None
+# Where dbt keeps the manifest that it parsed.
+_KEPT = Path("target", "partial_parse.msgpack")
 
 
 class ParseFailed(Exception):
@@ -32,46 +30,64 @@ class ParseFailed(Exception):
 
 
 def parsed_manifest(place: DbtPlace) -> Any:
-    """Return a manifest that the caller may change.
+    """Return a manifest that the caller may change, as dbt does with one that it works with.
 
-    Nothing in it depends on the folder of the warehouse, and dbt is not told of it: what it keeps of the parsing then
-    serves a copy of the project, and a verification in a scratch file, too.
+    It is the one that dbt has kept, where that is of today's project; dbt itself would take half a second to find
+    that out. Nothing in it depends on the folder of the warehouse, and dbt is not told of it: so it serves a copy of
+    the project, and a verification in a scratch file, too.
 
     Raises:
         ParseFailed: the project does not parse.
         Interrupted: the user asked to stop.
     """
-    global _last
-    state, arguments = project_sha256(place.project), shared_arguments(place)
-    key = state, place.warehouse.name, *arguments
-    if _last is None or _last[0] != key:
-        with warehouse_named(Path(place.warehouse.name)):
-            outcome = invoke(["parse", *arguments])
-        if outcome.exception is not None or not outcome.success:
-            raise ParseFailed(outcome.exception)
-        mark_manifest(state, place.artifacts)
-        _last = key, _packed(outcome.result)
-    return _unpacked(_last[1])
+    state = parsing_state(place)
+    if state and is_parsed(place.artifacts, state):
+        with suppress(OSError, ValueError, LookupError, TypeError):  # damaged: dbt will not use it either
+            return _kept_manifest(place.artifacts)
+    mark_parsed(place.artifacts, None)
+    with warehouse_named(Path(place.warehouse.name)):
+        outcome = invoke(["parse", *shared_arguments(place)])
+    if outcome.exception is not None or not outcome.success:
+        raise ParseFailed(outcome.exception)
+    if state:
+        mark_parsed(place.artifacts, state)
+    return outcome.result
+
+
+def parsing_state(place: DbtPlace) -> dict[str, Any] | None:
+    """Return what the manifest, and what dbt compiles without looking at the data, depend on; None: on who knows what.
+
+    Raises:
+        OSError: a file of the project cannot be read.
+    """
+    environment = environment_of(place.project)
+    if environment is None:
+        return None
+    environment.pop(WAREHOUSE_VARIABLE, None)
+    return {
+        "project": project_sha256(place.project),
+        "warehouse": place.warehouse.name,
+        "target": place.target,
+        "environment": environment,
+        "versions": [version("dbt-core"), version("dbt-duckdb")],
+    }
 
 
 def lend_parsing(artifacts: Path, to: Path) -> None:
-    """Give what dbt keeps of its parsing to other artifacts; it checks each file of the project itself."""
-    parsing = Path("target", "partial_parse.msgpack")
-    with suppress(OSError):  # it parses all of them then
-        (to / parsing).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(artifacts / parsing, to / parsing)
+    """Give what dbt keeps of its parsing to other artifacts."""
+    with suppress(OSError):  # dbt parses then
+        (to / _KEPT).parent.mkdir(parents=True, exist_ok=True)
+        for file in (_KEPT, Path(PARSED)):
+            shutil.copyfile(artifacts / file, to / file)
 
 
-def _packed(manifest: Any) -> bytes:
-    """Pickle a manifest without what dbt looks up in it; its own pickling gives the lookups to the wrong fields."""
-    names = [field.name for field in fields(manifest) if field.init and not field.name.startswith("_")]
-    return pickle.dumps({name: getattr(manifest, name) for name in names})
-
-
-def _unpacked(packed: bytes) -> Any:
+def _kept_manifest(artifacts: Path) -> Any:
     from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
 
-    return Manifest(**pickle.loads(packed))
+    manifest = Manifest.from_msgpack((artifacts / _KEPT).read_bytes(), decoder=extended_mashumuro_decoder)
+    manifest.build_flat_graph()
+    return manifest
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -14,7 +16,9 @@ from olistctl.drafts import written
 # What dbt and others write into the project's folder, and what no model is made of anywhere in it.
 _WRITTEN_BY_DBT = frozenset({"target", "logs", ".user.yml"})
 _NO_PART = frozenset({".git", "__pycache__", ".DS_Store"})
-_MARK = "project.sha256"
+# The state of the project that dbt parsed last.
+PARSED = "parsed.json"
+_ENV_VAR = re.compile(rb"\benv_var\s*\(\s*(?:'(\w+)'|\"(\w+)\")?")
 # Incremental models replace what this one lists; it is built with whatever is built, or it would list an earlier run's.
 ALWAYS_BUILT = "int_affected_orders"
 
@@ -32,6 +36,18 @@ def project_sha256(project: Path) -> str:
     return digest.hexdigest()
 
 
+def environment_of(project: Path) -> dict[str, str | None] | None:
+    """Return the environment variables that the files of a dbt project name; None where one computes a name."""
+    found: dict[str, str | None] = {}
+    for file in _files(project, _NO_PART | _WRITTEN_BY_DBT):
+        for single, double in _ENV_VAR.findall(file.read_bytes()):
+            if not (single or double):
+                return None
+            name = (single or double).decode()
+            found[name] = os.environ.get(name)
+    return found
+
+
 def selectors(tables: Iterable[str]) -> tuple[str, ...]:
     """Return what chooses, on dbt's command line, all that lies downstream of tables of `raw`; nothing for none."""
     chosen = tuple(f"source:raw.{table}+" for table in tables)
@@ -45,7 +61,7 @@ def affected_models(project: Path, artifacts: Path, tables: Collection[str] | No
     """
     target = artifacts / "target"
     try:
-        if (artifacts / _MARK).read_text(encoding="utf-8") != project_sha256(project):
+        if json.loads((artifacts / PARSED).read_text(encoding="utf-8"))["project"] != project_sha256(project):
             return None
         if tables is not None and not tables:
             return ()
@@ -55,10 +71,21 @@ def affected_models(project: Path, artifacts: Path, tables: Collection[str] | No
         return None
 
 
-def mark_manifest(project_hash: str, artifacts: Path) -> None:
-    """Note of which state of the project the manifest in `artifacts` is."""
-    with written(artifacts / _MARK) as draft:
-        draft.write_text(project_hash, encoding="utf-8")
+def mark_parsed(artifacts: Path, state: Mapping[str, Any] | None) -> None:
+    """Note of which state of the project, under its key "project", dbt's artifacts are; None: they may change now."""
+    if state is None:
+        (artifacts / PARSED).unlink(missing_ok=True)
+        return
+    with written(artifacts / PARSED) as draft:
+        draft.write_text(json.dumps(state), encoding="utf-8")
+
+
+def is_parsed(artifacts: Path, state: Mapping[str, Any]) -> bool:
+    """Tell whether dbt's artifacts are those of a state of the project."""
+    try:
+        return bool(json.loads((artifacts / PARSED).read_text(encoding="utf-8")) == state)
+    except (OSError, ValueError):
+        return False
 
 
 def _files(folder: Path, passed_over: Set[str] = _NO_PART, above: tuple[Path, ...] = ()) -> Iterable[Path]:

@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,8 @@ from olistctl.drafts import written
 from olistctl.results import NoProgress, Progress
 from olistctl.transform.dbt import DbtReport, NodeResult, call_dbt
 from olistctl.transform.jobs import COMPILE_TESTS, DbtPlace
-from olistctl.transform.project import ALWAYS_BUILT, project_sha256
+from olistctl.transform.parsing import parsing_state
+from olistctl.transform.project import ALWAYS_BUILT
 from olistctl.warehouse import machine_fault
 
 if TYPE_CHECKING:
@@ -80,17 +80,17 @@ def compiled_tests(place: DbtPlace, progress: Progress | None = None) -> tuple[C
         TransformError: dbt could not start: the project does not parse or the connection fails.
         Interrupted: the user asked to stop.
     """
-    versions = version("dbt-core"), version("dbt-duckdb")
-    key = [project_sha256(place.project), place.warehouse.name, place.target, *versions]
-    if (kept := kept_tests(place.artifacts, key)) is not None:
+    state = parsing_state(place)
+    if state and (kept := kept_tests(place.artifacts, state)) is not None:
         return kept
     outcome, manifest = call_dbt(COMPILE_TESTS, place, progress)
     results = [result for result in outcome.result.results if str(result.node.resource_type) == "test"]
     results.sort(key=lambda result: result.node.name)  # dbt gives them as its threads end
     tests = tuple(_compiled(result, manifest) for result in results)
-    if all(test.sql for test in tests) and all(_is_static(result.node, manifest) for result in results):
+    is_static = all(_is_static(result.node, manifest) for result in results)
+    if state and is_static and all(test.sql for test in tests):
         with written(place.artifacts / _FILE) as draft:
-            draft.write_text(json.dumps({"key": key, "tests": [asdict(test) for test in tests]}), encoding="utf-8")
+            draft.write_text(json.dumps({"state": state, "tests": [asdict(test) for test in tests]}), encoding="utf-8")
     return tests
 
 
@@ -139,11 +139,11 @@ def _run(connection: DuckDBPyConnection, test: CompiledTest) -> NodeResult:
     return replace(result, status=status, failures=int(failures), sql=test.sql, seconds=seconds)
 
 
-def kept_tests(artifacts: Path, key: list[str] | None = None) -> tuple[CompiledTest, ...] | None:
+def kept_tests(artifacts: Path, state: dict[str, Any] | None = None) -> tuple[CompiledTest, ...] | None:
     """Return what was compiled for a state of the project (None: any); None where there is none, or it is damaged."""
     try:
         kept = json.loads((artifacts / _FILE).read_text(encoding="utf-8"))
-        if key and kept["key"] != key:
+        if state and kept["state"] != state:
             return None
         lists = ("sources", "reads")
         return tuple(CompiledTest(**test | {name: tuple(test[name]) for name in lists}) for test in kept["tests"])
