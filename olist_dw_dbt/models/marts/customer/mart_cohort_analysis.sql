@@ -61,7 +61,7 @@ activity as (
         first_orders.cohort_month,
         orders.order_month as activity_month,
         count(*) as order_count,
-        count(case when not orders.is_first_order then orders.order_id end) as repeat_orders,
+        count(case when not orders.is_first_order then 1 end) as repeat_orders,
         count(distinct orders.customer_unique_id) as active_customers,
         count(distinct case when not orders.is_first_order then orders.customer_unique_id end) as reordering_customers,
         sum(orders.total_price) as revenue,

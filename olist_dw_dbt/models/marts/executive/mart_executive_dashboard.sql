@@ -62,14 +62,15 @@ order_measures as (
 item_measures as (
 
     select
-        orders.order_date,
+        dates.full_date as order_date,
         count(*) as items_sold,
         count(distinct order_items.product_id) as unique_products,
         count(distinct order_items.seller_id) as active_sellers
 
     from order_items
-    inner join orders on order_items.order_id = orders.order_id
-    group by orders.order_date
+    inner join dates on order_items.order_date_key = dates.date_key
+    where dates.full_date is not null
+    group by dates.full_date
 
 ),
 

@@ -73,14 +73,15 @@ order_measures as (
 item_measures as (
 
     select
-        orders.order_month,
+        dates.year_month,
         count(*) as items_sold,
         count(distinct order_items.product_id) as unique_products,
         count(distinct order_items.seller_id) as active_sellers
 
     from order_items
-    inner join orders on order_items.order_id = orders.order_id
-    group by orders.order_month
+    inner join dates on order_items.order_date_key = dates.date_key
+    where dates.full_date is not null
+    group by dates.year_month
 
 ),
 
@@ -146,7 +147,7 @@ monthly as (
     from months
     cross join typical_month
     left join order_measures on months.month_start_date = order_measures.order_month
-    left join item_measures on months.month_start_date = item_measures.order_month
+    left join item_measures on months.year_month = item_measures.year_month
 
 ),
 

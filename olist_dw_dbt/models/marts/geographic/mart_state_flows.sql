@@ -70,8 +70,8 @@ order_measures as (
         lane_orders.customer_state,
         count(*) as order_count,
         count(distinct orders.customer_unique_id) as customers,
-        count(case when orders.is_late_delivery is not null then orders.order_id end) as arrived_orders,
-        count(case when orders.is_late_delivery then orders.order_id end) as late_orders,
+        count(case when orders.is_late_delivery is not null then 1 end) as arrived_orders,
+        count(case when orders.is_late_delivery then 1 end) as late_orders,
         count(orders.days_to_deliver) as timed_orders,
         sum(orders.days_to_deliver) as days_to_deliver_sum
 

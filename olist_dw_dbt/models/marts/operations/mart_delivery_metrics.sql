@@ -110,26 +110,24 @@ measured as (
         case when grouping(customer_state) = 0 then customer_state else 'all' end as customer_state,
 
         count(*) as order_count,
-        count(case when is_delivered then order_id end) as delivered_orders,
-        count(case when is_canceled_order then order_id end) as canceled_orders,
+        count(case when is_delivered then 1 end) as delivered_orders,
+        count(case when is_canceled_order then 1 end) as canceled_orders,
         sum(leg_items) as items_sold,
         sum(leg_revenue) as revenue,
         sum(leg_freight) as freight,
         sum(leg_gmv) as gmv,
 
-        count(case when is_late_delivery is not null then order_id end) as arrived_orders,
-        count(case when is_late_delivery then order_id end) as late_orders,
+        count(case when is_late_delivery is not null then 1 end) as arrived_orders,
+        count(case when is_late_delivery then 1 end) as late_orders,
         sum(case when is_late_delivery then delivery_vs_estimate end) as days_late_sum,
         count(delivery_vs_estimate) as compared_orders,
         sum(delivery_vs_estimate) as delivery_vs_estimate_sum,
-        {{ percentile_of('delivery_vs_estimate', 0.5) }} as median_delivery_vs_estimate,
-        {{ percentile_of('delivery_vs_estimate', 0.9) }} as p90_delivery_vs_estimate,
-        count(case when has_stage_out_of_order then order_id end) as stage_out_of_order_orders
+        {{ percentiles_of('delivery_vs_estimate', [0.5, 0.9]) }} as delivery_vs_estimate_percentiles,
+        count(case when has_stage_out_of_order then 1 end) as stage_out_of_order_orders
         {%- for stage in stages %},
         count(days_to_{{ stage }}) as {{ stage }}_orders,
         sum(days_to_{{ stage }}) as days_to_{{ stage }}_sum,
-        {{ percentile_of('days_to_' ~ stage, 0.5) }} as median_days_to_{{ stage }},
-        {{ percentile_of('days_to_' ~ stage, 0.9) }} as p90_days_to_{{ stage }}
+        {{ percentiles_of('days_to_' ~ stage, [0.5, 0.9]) }} as days_to_{{ stage }}_percentiles
         {%- endfor %}
 
     from order_legs
@@ -176,15 +174,15 @@ final as (
         cast({{ share_of('late_orders', 'arrived_orders') }} as double) as late_share,
         cast({{ share_of('days_late_sum', 'late_orders') }} as double) as avg_days_late,
         cast({{ share_of('delivery_vs_estimate_sum', 'compared_orders') }} as double) as avg_delivery_vs_estimate,
-        cast(median_delivery_vs_estimate as double) as median_delivery_vs_estimate,
-        cast(p90_delivery_vs_estimate as double) as p90_delivery_vs_estimate,
+        cast({{ nth_percentile('delivery_vs_estimate_percentiles', 1) }} as double) as median_delivery_vs_estimate,
+        cast({{ nth_percentile('delivery_vs_estimate_percentiles', 2) }} as double) as p90_delivery_vs_estimate,
         cast(stage_out_of_order_orders as bigint) as stage_out_of_order_orders
         {%- for stage in stages %},
 
         cast({{ stage }}_orders as bigint) as {{ stage }}_orders,
         cast({{ share_of('days_to_' ~ stage ~ '_sum', stage ~ '_orders') }} as double) as avg_days_to_{{ stage }},
-        cast(median_days_to_{{ stage }} as double) as median_days_to_{{ stage }},
-        cast(p90_days_to_{{ stage }} as double) as p90_days_to_{{ stage }}
+        cast({{ nth_percentile('days_to_' ~ stage ~ '_percentiles', 1) }} as double) as median_days_to_{{ stage }},
+        cast({{ nth_percentile('days_to_' ~ stage ~ '_percentiles', 2) }} as double) as p90_days_to_{{ stage }}
         {%- endfor %}
 
     from measured

@@ -23,27 +23,11 @@ orders as (
 
 ),
 
--- products that are known or were sold: an item keeps its product_id when the product has not arrived
-products as (
-
-    select product_id from dim_products
-    union distinct
-    select product_id from order_items
-
-),
-
-item_measures as (
+product_sellers as (
 
     select
         product_id,
-        count(*) as items_sold,
-        count(distinct order_id) as order_count,
-        count(distinct seller_id) as sellers,
-        sum(price) as revenue,
-        sum(freight_value) as freight,
-        sum(total_amount) as gmv,
-        min(price) as min_price,
-        max(price) as max_price
+        count(distinct seller_id) as sellers
 
     from order_items
     group by product_id
@@ -53,31 +37,54 @@ item_measures as (
 -- the outcome of an order counts once for each product in it, however many pieces were bought
 product_orders as (
 
-    select distinct
+    select
         product_id,
-        order_id
+        order_id,
+        count(*) as items_sold,
+        sum(price) as revenue,
+        sum(freight_value) as freight,
+        sum(total_amount) as gmv,
+        min(price) as min_price,
+        max(price) as max_price
 
     from order_items
+    group by product_id, order_id
 
 ),
 
-order_measures as (
+sales as (
 
     select
         product_orders.product_id,
+        count(*) as order_count,
+        sum(product_orders.items_sold) as items_sold,
+        sum(product_orders.revenue) as revenue,
+        sum(product_orders.freight) as freight,
+        sum(product_orders.gmv) as gmv,
+        min(product_orders.min_price) as min_price,
+        max(product_orders.max_price) as max_price,
         min({{ day_of('orders.order_purchase_timestamp') }}) as first_sold_date,
         max({{ day_of('orders.order_purchase_timestamp') }}) as last_sold_date,
-        count(case when orders.is_delivered then orders.order_id end) as delivered_orders,
-        count(case when {{ is_canceled('orders.order_status') }} then orders.order_id end) as canceled_orders,
+        count(case when orders.is_delivered then 1 end) as delivered_orders,
+        count(case when {{ is_canceled('orders.order_status') }} then 1 end) as canceled_orders,
         count(orders.review_score) as reviewed_orders,
         sum(orders.review_score) as review_score_sum,
-        count(case when orders.review_score <= 2 then orders.order_id end) as low_score_orders,
-        count(case when orders.is_late_delivery is not null then orders.order_id end) as arrived_orders,
-        count(case when orders.is_late_delivery then orders.order_id end) as late_orders
+        count(case when orders.review_score <= 2 then 1 end) as low_score_orders,
+        count(case when orders.is_late_delivery is not null then 1 end) as arrived_orders,
+        count(case when orders.is_late_delivery then 1 end) as late_orders
 
     from product_orders
-    inner join orders on product_orders.order_id = orders.order_id
+    left join orders on product_orders.order_id = orders.order_id
     group by product_orders.product_id
+
+),
+
+-- products that are known or were sold: an item keeps its product_id when the product has not arrived
+products as (
+
+    select product_id from dim_products
+    union distinct
+    select product_id from sales
 
 ),
 
@@ -91,29 +98,29 @@ described as (
         dim_products.product_weight_g,
         dim_products.product_volume_cm3,
         dim_products.product_photos_qty,
-        item_measures.items_sold is not null as has_sales,
-        coalesce(item_measures.items_sold, 0) as items_sold,
-        coalesce(item_measures.order_count, 0) as order_count,
-        coalesce(item_measures.sellers, 0) as sellers,
-        coalesce(item_measures.revenue, 0) as revenue,
-        coalesce(item_measures.freight, 0) as freight,
-        coalesce(item_measures.gmv, 0) as gmv,
-        item_measures.min_price,
-        item_measures.max_price,
-        order_measures.first_sold_date,
-        order_measures.last_sold_date,
-        coalesce(order_measures.delivered_orders, 0) as delivered_orders,
-        coalesce(order_measures.canceled_orders, 0) as canceled_orders,
-        coalesce(order_measures.reviewed_orders, 0) as reviewed_orders,
-        order_measures.review_score_sum,
-        coalesce(order_measures.low_score_orders, 0) as low_score_orders,
-        coalesce(order_measures.arrived_orders, 0) as arrived_orders,
-        coalesce(order_measures.late_orders, 0) as late_orders
+        sales.items_sold is not null as has_sales,
+        coalesce(sales.items_sold, 0) as items_sold,
+        coalesce(sales.order_count, 0) as order_count,
+        coalesce(product_sellers.sellers, 0) as sellers,
+        coalesce(sales.revenue, 0) as revenue,
+        coalesce(sales.freight, 0) as freight,
+        coalesce(sales.gmv, 0) as gmv,
+        sales.min_price,
+        sales.max_price,
+        sales.first_sold_date,
+        sales.last_sold_date,
+        coalesce(sales.delivered_orders, 0) as delivered_orders,
+        coalesce(sales.canceled_orders, 0) as canceled_orders,
+        coalesce(sales.reviewed_orders, 0) as reviewed_orders,
+        sales.review_score_sum,
+        coalesce(sales.low_score_orders, 0) as low_score_orders,
+        coalesce(sales.arrived_orders, 0) as arrived_orders,
+        coalesce(sales.late_orders, 0) as late_orders
 
     from products
     left join dim_products on products.product_id = dim_products.product_id
-    left join item_measures on products.product_id = item_measures.product_id
-    left join order_measures on products.product_id = order_measures.product_id
+    left join sales on products.product_id = sales.product_id
+    left join product_sellers on products.product_id = product_sellers.product_id
 
 ),
 

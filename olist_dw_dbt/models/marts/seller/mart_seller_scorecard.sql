@@ -72,10 +72,10 @@ order_measures as (
         seller_orders.seller_id,
         min({{ day_of('orders.order_purchase_timestamp') }}) as first_sold_date,
         max({{ day_of('orders.order_purchase_timestamp') }}) as last_sold_date,
-        count(case when orders.is_delivered then orders.order_id end) as delivered_orders,
-        count(case when {{ is_canceled('orders.order_status') }} then orders.order_id end) as canceled_orders,
-        count(case when orders.is_late_delivery is not null then orders.order_id end) as arrived_orders,
-        count(case when orders.is_late_delivery then orders.order_id end) as late_orders,
+        count(case when orders.is_delivered then 1 end) as delivered_orders,
+        count(case when {{ is_canceled('orders.order_status') }} then 1 end) as canceled_orders,
+        count(case when orders.is_late_delivery is not null then 1 end) as arrived_orders,
+        count(case when orders.is_late_delivery then 1 end) as late_orders,
         count(
             case
                 when orders.carrier_date_key <> -1 and seller_orders.shipping_limit_date_key is not null
@@ -92,7 +92,7 @@ order_measures as (
         sum(orders.days_to_deliver) as days_to_deliver_sum,
         count(orders.review_score) as reviewed_orders,
         sum(orders.review_score) as review_score_sum,
-        count(case when orders.review_score <= 2 then orders.order_id end) as low_score_orders
+        count(case when orders.review_score <= 2 then 1 end) as low_score_orders
 
     from seller_orders
     inner join orders on seller_orders.order_id = orders.order_id
