@@ -11,7 +11,7 @@ from pathlib import Path
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
 from olistctl.errors import DataError, Interrupted, OlistctlError
-from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files
+from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files, mark_older_tables
 from olistctl.planning import files_present, find_standing, fingerprints_of, inspect_news
 from olistctl.quality import FailingTest, Flow, keep_failing_rows, read_reconciliation
 from olistctl.reading import Inspection
@@ -20,6 +20,7 @@ from olistctl.sources import Contract, Fingerprints, load_contract
 from olistctl.transform import (
     BUILD,
     SNAPSHOT,
+    VIEWS,
     DbtJob,
     DbtPlace,
     DbtReport,
@@ -134,6 +135,7 @@ def _transform(state: _State, work: Work) -> Outcome:
     """Stage 3, TRANSFORM (dbt): staging, intermediate, snapshots, core, marts; what is downstream of a change."""
     project = project_sha256(work.settings.dbt_project)
     with work.stage.connection() as connection:
+        mark_older_tables(connection, state.contract)
         unbuilt = ledger.source_changes(connection, is_built=False)
         before = ledger.last_build(connection)
     state.was_tested = before is not None and before.is_tested
@@ -144,7 +146,8 @@ def _transform(state: _State, work: Work) -> Outcome:
     state.tables = tuple(s.table for s in state.contract.sources if s.name in touched) if is_built else None
     rebuilt = not is_built or any(change.rebuilt for change in unbuilt)
     work.brings_data = True
-    state.transform = _dbt(work, BUILD, selectors(state.tables or ()), full_refresh=rebuilt)
+    select, exclude = selectors(state.tables or ()), () if rebuilt else VIEWS
+    state.transform = _dbt(work, BUILD, select, exclude, full_refresh=rebuilt)
     outcome = _models_done(work, state.transform)
     build = ledger.Build(work.run_id, project, work.started_at)
     with work.stage.connection() as connection:
@@ -338,9 +341,11 @@ def _check_models(work: Work) -> None:
             raise DataError("the models are not built yet", hint="olistctl transform")
 
 
-def _dbt(work: Work, job: DbtJob, select: tuple[str, ...] = (), *, full_refresh: bool = False) -> DbtReport:
+def _dbt(
+    work: Work, job: DbtJob, select: tuple[str, ...] = (), exclude: tuple[str, ...] = (), *, full_refresh: bool = False
+) -> DbtReport:
     place = _dbt_place(work.settings, work.stage.file)
-    return run_dbt(job, place, select=select, full_refresh=full_refresh, progress=work.progress)
+    return run_dbt(job, place, select=select, exclude=exclude, full_refresh=full_refresh, progress=work.progress)
 
 
 def _dbt_place(settings: Settings, warehouse: Path) -> DbtPlace:

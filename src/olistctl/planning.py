@@ -247,12 +247,15 @@ def _plan(
     chosen = None if reason else sorted({tables[change.source] for change in all_changes})
     if not reason and (rebuilt := sorted({change.source for change in all_changes if change.rebuilt})):
         reason = f"all of {', '.join(rebuilt)} is read again"
+    models: tuple[str, ...] | None = ()
+    if chosen != []:
+        models = affected_models(settings.dbt_project, settings.dbt_artifacts, chosen, without_views=not reason)
     return Plan(
         files=standing.files,
         held_back=tuple(file.file for file in files if file.status == HELD),
         findings=tuple(file.finding() for file in files if not file.is_whole),
         changes=tuple(_table_change(tables[change.source], change) for change in changes),
-        models=affected_models(settings.dbt_project, settings.dbt_artifacts, chosen) if chosen != [] else (),
+        models=models,
         reason=reason,
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from olistctl.reading.guards import SQL_TYPES
-from olistctl.reading.raw_table import METADATA_COLUMNS
+from olistctl.reading.raw_table import IS_CURRENT, METADATA_COLUMNS
 from olistctl.sources import Contract, Source
 from olistctl.transform.testing import kept_tests
 from olistctl.warehouse.connection import STORAGE_VERSION
@@ -91,6 +91,7 @@ def _load(source: Source, data: Path) -> str:
         "_run_id": "'floor'",
     }
     assert metadata.keys() == METADATA_COLUMNS.keys()
+    metadata |= {IS_CURRENT: "true"}
     added = ", ".join(f"{value} as {name}" for name, value in metadata.items())
     path = "".join(f"[{char}]" if char in "*?[" else char for char in str(data / source.file))
     return f"""

@@ -44,8 +44,8 @@ def shown(file: str) -> str:
 def table_rows(desk: Desk, source: Source, file: str) -> list[tuple[Any, ...]]:
     """Return the rows of a file in `raw`: the line, and the values as text (None: NULL)."""
     rows = desk.query(
-        f"select _source_line, * exclude (_source_file, _source_line, _loaded_at, _run_id) from raw.{source.table} "
-        "where _source_file = ? order by _source_line",
+        "select _source_line, * exclude (_source_file, _source_line, _loaded_at, _run_id, _is_current) "
+        f"from raw.{source.table} where _source_file = ? order by _source_line",
         file,
     )
     return [(row[0], *(None if value is None else str(value) for value in row[1:])) for row in rows]

@@ -107,7 +107,9 @@ class Desk:
         )
         if not fresh:
             ledger.create(self.connection)
-            return load(self.connection, fresh=False)
+            report = load(self.connection, fresh=False)
+            self.check_current()
+            return report
         self._to_file()
         stage = Stage(self.live, self.live.with_name("stage.duckdb"), 2, None)
         with stage.connection() as connection, stage.attached_live(connection) as has_live:
@@ -116,7 +118,19 @@ class Desk:
             ledger.create(connection)
             report = load(connection, fresh=True, has_live=has_live)
         stage.publish()
+        self.check_current()
         return report
+
+    def check_current(self) -> None:
+        """Check that the rows marked as current are the last of their keys, by name of file and line."""
+        for source in self.contract.sources:
+            keys = ", ".join(f"trim(cast({name} as varchar))" for name in source.key) or "rowid"
+            rows = self.query(
+                f"select [{keys}], _source_file, _source_line, _is_current from raw.{source.table} order by all"
+            )
+            last = {tuple(key): (file, line) for key, file, line, _ in rows}
+            for key, file, line, is_current in rows:
+                assert is_current == (last[tuple(key)] == (file, line)), (source.name, key, file, line)
 
     def _to_file(self) -> None:
         """Put what was loaded in memory into the live file, and let go of it."""

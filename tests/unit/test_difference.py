@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from olistctl.loading import mark_older_tables
 from olistctl.project_files import template_root
 from olistctl.sources import load_contract
 from tests.delivery import NAMES, SELLERS, plus, with_records, write_delivery
@@ -132,6 +133,35 @@ def test_one_of_two_equal_rows_can_go(desk: Desk) -> None:
     assert len(desk.rows("geolocation")) == 3
 
 
+def test_the_current_record_is_of_the_file_that_sorts_last_then_of_the_highest_line(sellers: Desk) -> None:
+    deliver(sellers, b"a,01310,first,SP", b"b,01310,only,SP", b'" a ",01310,second,SP')
+    for fresh in (True, False):
+        sellers.load(fresh=fresh)
+        assert sellers.query("select seller_city from raw.stg_sellers where _is_current order by 1") == [
+            ("only",), ("second",),
+        ]  # fmt: skip
+    deliver(sellers, b"a,01310,later,SP", file=LATER)
+    sellers.load()
+    assert sellers.query("select seller_city from raw.stg_sellers where not _is_current order by 1") == [
+        ("first",), ("second",),
+    ]  # fmt: skip
+
+
+def test_tables_of_an_olistctl_that_did_not_mark_are_marked(sellers: Desk) -> None:
+    deliver(sellers, b"a,01310,first,SP", b"b,01310,only,SP", b"a,01310,second,SP")
+    sellers.load()
+    sellers.query("alter table raw.stg_sellers drop _is_current")
+    mark_older_tables(sellers.connection, sellers.contract)
+    sellers.check_current()
+    sellers.query("alter table raw.stg_sellers drop _is_current")
+    deliver(sellers, b"b,01310,moved,SP", file=LATER)
+    sellers.load()
+    assert changed(sellers) == {"b": "changed"}, "nothing else was read again"
+    (sellers.folder / BASE).unlink()
+    sellers.query("alter table raw.stg_sellers drop _is_current")
+    sellers.load(fresh=True)
+
+
 def test_changes_stay_until_the_models_know_them(sellers: Desk) -> None:
     deliver(sellers, b"a,01310,x,SP")
     sellers.load()
@@ -192,9 +222,10 @@ def test_every_key_whose_current_row_changes_is_noted(
     desk = Desk(folder, replace(whole, sources=(whole.source("sellers"),)), folder / "dw.duckdb")
     deliver(desk, b"a,01310,x,SP", b"z,01310,x,SP")
     desk.load()
+    unplaced = "select * exclude (_source_line, _is_current) from raw.stg_sellers"
     try:
         for file, records in steps:
-            before, rows = current(desk), desk.query("select * exclude (_source_line) from raw.stg_sellers")
+            before, rows = current(desk), desk.query(unplaced)
             if records is None:
                 (folder / file).unlink(missing_ok=True)
             else:
@@ -205,7 +236,7 @@ def test_every_key_whose_current_row_changes_is_noted(
             assert different <= {key.strip() for key in noted}
             in_raw = {seller for (seller,) in desk.query("select seller_id from raw.stg_sellers")}
             assert all((change == "deleted") == (key not in in_raw) for key, change in noted.items())
-            new = [row for row in desk.query("select * exclude (_source_line) from raw.stg_sellers") if row not in rows]
+            new = [row for row in desk.query(unplaced) if row not in rows]
             assert all(run == desk.last_run and seller in noted for seller, *_, run in new)
     finally:
         desk.close()

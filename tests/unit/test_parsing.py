@@ -96,7 +96,7 @@ class Reader:
         reading.delete_loaded()
         parsed = parse_into(reading, share)
         rows = self.connection.execute(
-            f"select _source_line, * exclude (_source_file, _source_line, _loaded_at, _run_id) "
+            f"select _source_line, * exclude (_source_file, _source_line, _loaded_at, _run_id, _is_current) "
             f"from {table_of(source)} where _source_file = ? order by _source_line",
             [name],
         ).fetchall()

@@ -30,14 +30,14 @@ built as (
     {{ built_rows(models_by_order()[:2], ['order_id', 'customer_unique_id']) }}
 ),
 
-orders_of_people as (
-    select
-        orders.order_id,
-        orders.customer_id,
-        customers.customer_unique_id,
-        customers.customer_zip_code_prefix
-    from orders
-    left join customers on orders.customer_id = customers.customer_id
+touched_customers as (
+    select customer_id from changed_customers
+
+    union
+
+    select customer_id
+    from customers
+    where customer_zip_code_prefix in (select geolocation_zip_code_prefix from changed_zip_codes)
 ),
 
 touched_orders as (
@@ -46,18 +46,20 @@ touched_orders as (
     union
 
     select order_id
-    from orders_of_people
-    where
-        customer_id in (select customer_id from changed_customers)
-        or customer_zip_code_prefix in (select geolocation_zip_code_prefix from changed_zip_codes)
+    from orders
+    where customer_id in (select customer_id from touched_customers)
 ),
 
 -- A person's orders are numbered, so an order that comes, goes or moves to another person touches all orders of its
 -- person: of the one that it has now and of the one that it had when the models were last built.
 touched_people as (
     select customer_unique_id
-    from orders_of_people
-    where order_id in (select order_id from touched_orders)
+    from customers
+    where customer_id in (
+        select customer_id
+        from orders
+        where order_id in (select order_id from touched_orders)
+    )
 
     union
 
@@ -72,8 +74,12 @@ affected as (
     union
 
     select order_id
-    from orders_of_people
-    where customer_unique_id in (select customer_unique_id from touched_people)
+    from orders
+    where customer_id in (
+        select customer_id
+        from customers
+        where customer_unique_id in (select customer_unique_id from touched_people)
+    )
 ),
 {%- elif extent == 'all' -%}
 affected as (

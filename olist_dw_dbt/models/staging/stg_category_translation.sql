@@ -13,6 +13,7 @@ cleaned as (
     from source
 ),
 
+-- Names that differ in their case are one.
 final as (
     select *
     from cleaned

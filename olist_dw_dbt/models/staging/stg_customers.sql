@@ -1,5 +1,7 @@
 with source as (
-    select * from {{ source('raw', 'stg_customers') }}
+    select *
+    from {{ source('raw', 'stg_customers') }}
+    {{ current_records(['customer_id']) }}
 ),
 
 cleaned as (
@@ -17,9 +19,7 @@ cleaned as (
 ),
 
 final as (
-    select *
-    from cleaned
-    {{ current_record_of(['customer_id']) }}
+    select * from cleaned
 )
 
 select * from final

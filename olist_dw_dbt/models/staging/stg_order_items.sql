@@ -1,5 +1,7 @@
 with source as (
-    select * from {{ source('raw', 'stg_order_items') }}
+    select *
+    from {{ source('raw', 'stg_order_items') }}
+    {{ current_records(['order_id', 'order_item_id']) }}
 ),
 
 cleaned as (
@@ -19,9 +21,7 @@ cleaned as (
 ),
 
 final as (
-    select *
-    from cleaned
-    {{ current_record_of(['order_id', 'order_item_id']) }}
+    select * from cleaned
 )
 
 select * from final

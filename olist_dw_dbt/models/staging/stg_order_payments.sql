@@ -1,5 +1,7 @@
 with source as (
-    select * from {{ source('raw', 'stg_order_payments') }}
+    select *
+    from {{ source('raw', 'stg_order_payments') }}
+    {{ current_records(['order_id', 'payment_sequential']) }}
 ),
 
 cleaned as (
@@ -17,9 +19,7 @@ cleaned as (
 ),
 
 final as (
-    select *
-    from cleaned
-    {{ current_record_of(['order_id', 'payment_sequential']) }}
+    select * from cleaned
 )
 
 select * from final

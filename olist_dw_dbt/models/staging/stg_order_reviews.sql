@@ -1,5 +1,7 @@
 with source as (
-    select * from {{ source('raw', 'stg_order_reviews') }}
+    select *
+    from {{ source('raw', 'stg_order_reviews') }}
+    {{ current_records(['review_id', 'order_id']) }}
 ),
 
 cleaned as (
@@ -19,9 +21,7 @@ cleaned as (
 ),
 
 final as (
-    select *
-    from cleaned
-    {{ current_record_of(['review_id', 'order_id']) }}
+    select * from cleaned
 )
 
 select * from final

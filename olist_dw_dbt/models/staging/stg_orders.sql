@@ -1,5 +1,7 @@
 with source as (
-    select * from {{ source('raw', 'stg_orders') }}
+    select *
+    from {{ source('raw', 'stg_orders') }}
+    {{ current_records(['order_id']) }}
 ),
 
 cleaned as (
@@ -20,9 +22,7 @@ cleaned as (
 ),
 
 final as (
-    select *
-    from cleaned
-    {{ current_record_of(['order_id']) }}
+    select * from cleaned
 )
 
 select * from final

@@ -1,5 +1,7 @@
 with source as (
-    select * from {{ source('raw', 'stg_products') }}
+    select *
+    from {{ source('raw', 'stg_products') }}
+    {{ current_records(['product_id']) }}
 ),
 
 cleaned as (
@@ -21,9 +23,7 @@ cleaned as (
 ),
 
 final as (
-    select *
-    from cleaned
-    {{ current_record_of(['product_id']) }}
+    select * from cleaned
 )
 
 select * from final

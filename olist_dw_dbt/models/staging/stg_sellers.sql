@@ -1,5 +1,7 @@
 with source as (
-    select * from {{ source('raw', 'stg_sellers') }}
+    select *
+    from {{ source('raw', 'stg_sellers') }}
+    {{ current_records(['seller_id']) }}
 ),
 
 cleaned as (
@@ -16,9 +18,7 @@ cleaned as (
 ),
 
 final as (
-    select *
-    from cleaned
-    {{ current_record_of(['seller_id']) }}
+    select * from cleaned
 )
 
 select * from final

@@ -1,8 +1,9 @@
 """Stage 2 of the design: the files become the tables of `raw`."""
 
+from olistctl.loading.currency import mark_older_tables
 from olistctl.loading.detection import FileState, file_states
 from olistctl.loading.limits import Limits
 from olistctl.loading.load import load_files
 from olistctl.loading.report import FileLoad, LoadReport
 
-__all__ = ["FileLoad", "FileState", "Limits", "LoadReport", "file_states", "load_files"]
+__all__ = ["FileLoad", "FileState", "Limits", "LoadReport", "file_states", "load_files", "mark_older_tables"]

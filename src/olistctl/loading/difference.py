@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from olistctl import ledger
+from olistctl.loading.currency import mark_current
 from olistctl.reading import INCOMING, Reading, create_incoming_table, table_of
 from olistctl.sources import Source
 from olistctl.warehouse import quote
@@ -102,6 +103,7 @@ def _write(reading: Reading) -> None:
         f"update {table} as t set _source_line = standing._line from standing "
         "where t.rowid = standing._row and standing._is_moved"
     )
+    mark_current(reading.connection, source, touched="touched")
     _find_present(reading, "touched_after")
     fields = ", ".join(f"'{name}', touched.{quote(name)}" for name in source.identifying)
     reading.execute(

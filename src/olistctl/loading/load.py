@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from olistctl import ledger
 from olistctl.errors import DataError
 from olistctl.loading.accounting import check_accounts, quarantine_bad_records
+from olistctl.loading.currency import mark_current, mark_older_tables
 from olistctl.loading.difference import incoming_rows, replace_file
 from olistctl.loading.evidence import keep_evidence
 from olistctl.loading.limits import Limits
@@ -31,6 +32,7 @@ from olistctl.loading.report import (
 )
 from olistctl.reading import (
     CHANGED_WHILE_READ,
+    IS_CURRENT,
     SQL_TYPES,
     UNREADABLE,
     Inspection,
@@ -117,6 +119,7 @@ def load_files(
 def _load_all(load: _Load, contract: Contract, inspections: Sequence[Inspection]) -> LoadReport:
     last = ledger.last_audits(load.connection)
     ledger.forget_built_changes(load.connection)
+    mark_older_tables(load.connection, contract)
     results = list(_forget_sources_but(load, contract))
     audits = [_audit(load, None, result, None) for result in results]
     known = {(file.source, file.file_name): file for file in ledger.loaded_files(load.connection)}
@@ -224,6 +227,8 @@ def _load_source(
     gone = [name for owner, name in known if owner == source.name and name not in seen]
     for name in sorted(gone):
         yield _remove_file(load, source, table, name)
+    if table.is_new:
+        mark_current(load.connection, source)
     if table.is_new and (load.fresh or table.read_again or is_loaded or not table.existed):
         ledger.note_rebuilt(load.connection, load.run_id, source.name)
 
@@ -314,7 +319,8 @@ def _keep(
     if before and load.fresh and load.has_live:
         table = table_of(source)
         load.connection.execute(
-            f"insert into {table} by name from live.{table} where _source_file = $file",
+            f"insert into {table} by name select columns(lambda c: c <> '{IS_CURRENT}') from live.{table} "
+            "where _source_file = $file",
             {"file": inspection.file},
         )
     return FileLoad(

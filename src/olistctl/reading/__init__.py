@@ -7,6 +7,7 @@ from olistctl.reading.outcome import BadCount, BadRecord, ParsedFile, Unreadable
 from olistctl.reading.parsing import parse_into
 from olistctl.reading.raw_table import (
     INCOMING,
+    IS_CURRENT,
     Reading,
     columns_in_raw,
     create_incoming_table,
@@ -18,6 +19,7 @@ from olistctl.reading.raw_table import (
 __all__ = [
     "CHANGED_WHILE_READ",
     "INCOMING",
+    "IS_CURRENT",
     "SQL_TYPES",
     "UNREADABLE",
     "BadCount",

@@ -24,6 +24,8 @@ METADATA_COLUMNS = {
     "_loaded_at": "TIMESTAMP",
     "_run_id": "VARCHAR",
 }
+# Whether a row is the current record of its key; the loader keeps it so (`loading.currency`).
+IS_CURRENT = "_is_current"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Reading:
             if self.inspection.scan.line_shifts:
                 line, join = "_record + 1 + coalesce(_shift, 0)", "asof left join line_shifts on _record >= _first"
         self.execute(
-            f"insert into {self.table} select {values}, $file, {line}, $loaded_at, $run_id "
+            f"insert into {self.table} select {values}, $file, {line}, $loaded_at, $run_id, true "
             f"from (select * from {records} where {good}) {join}",
             {"file": self.file, "loaded_at": self.loaded_at, "run_id": self.run_id} | (parameters or {}),
         )
@@ -124,7 +126,8 @@ def create_incoming_table(connection: DuckDBPyConnection, source: Source) -> Non
 
 def _columns(source: Source) -> str:
     columns = {column.name: SQL_TYPES[column.type] for column in source.columns} | METADATA_COLUMNS
-    return ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in columns.items())
+    defined = [f"{quote(name)} {sql_type}" for name, sql_type in columns.items()]
+    return ", ".join([*defined, f"{IS_CURRENT} BOOLEAN DEFAULT true"])
 
 
 def columns_in_raw(connection: DuckDBPyConnection, source: Source) -> dict[str, str]:
@@ -134,7 +137,7 @@ def columns_in_raw(connection: DuckDBPyConnection, source: Source) -> dict[str, 
         "where database_name = current_database() and schema_name = 'raw' and table_name = ? order by column_index",
         [source.table],
     ).fetchall()
-    return {name: kind for name, kind in rows if name not in METADATA_COLUMNS}
+    return {name: kind for name, kind in rows if name not in (*METADATA_COLUMNS, IS_CURRENT)}
 
 
 def tables_in_raw(connection: DuckDBPyConnection) -> frozenset[str]:

@@ -3,12 +3,13 @@
 from olistctl.transform.dbt import DbtReport, NodeResult, prepare_dbt, run_dbt
 from olistctl.transform.jobs import BUILD, SNAPSHOT, DbtJob, DbtPlace
 from olistctl.transform.parsing import lend_parsing
-from olistctl.transform.project import affected_models, project_sha256, selectors
+from olistctl.transform.project import VIEWS, affected_models, project_sha256, selectors
 from olistctl.transform.testing import CompiledTest, compiled_tests, run_tests
 
 __all__ = [
     "BUILD",
     "SNAPSHOT",
+    "VIEWS",
     "CompiledTest",
     "DbtJob",
     "DbtPlace",

@@ -71,20 +71,21 @@ def run_dbt(
     place: DbtPlace,
     *,
     select: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
     full_refresh: bool = False,
     progress: Progress | None = None,
 ) -> DbtReport:
     """Run a dbt job against a warehouse file that nobody else has open.
 
-    `select` chooses nodes in dbt's own words, else all; `full_refresh` builds incremental models anew. Failing nodes
-    are data in the report.
+    `select` chooses nodes in dbt's own words, else all, without those of `exclude`; `full_refresh` builds incremental
+    models anew. Failing nodes are data in the report.
 
     Raises:
         ConfigError: there is no dbt project.
         TransformError: dbt could not start: the project does not parse or the connection fails.
         Interrupted: the user asked to stop.
     """
-    arguments = arguments_of(job, select=select, full_refresh=full_refresh)
+    arguments = arguments_of(job, select=select, exclude=exclude, full_refresh=full_refresh)
     outcome, _ = call_dbt(replace(job, arguments=tuple(arguments)), place, progress)
     nodes = tuple(_node(result, place.artifacts) for result in outcome.result.results)
     for node in nodes:

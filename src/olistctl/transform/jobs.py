@@ -38,11 +38,14 @@ SNAPSHOT = DbtJob("Taking snapshots", ("snapshot",))
 COMPILE_TESTS = DbtJob("Compiling tests", ("compile", "--select", "test_type:data"))
 
 
-def arguments_of(job: DbtJob, *, select: Sequence[str] = (), full_refresh: bool = False) -> list[str]:
+def arguments_of(
+    job: DbtJob, *, select: Sequence[str] = (), exclude: Sequence[str] = (), full_refresh: bool = False
+) -> list[str]:
     """Return the arguments of a dbt call that are its own."""
     return [
         *job.arguments,
         *(["--select", *select] if select else []),
+        *(["--exclude", *exclude] if exclude else []),
         *(["--full-refresh"] if full_refresh else []),
     ]
 

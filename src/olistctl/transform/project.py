@@ -21,6 +21,8 @@ PARSED = "parsed.json"
 _ENV_VAR = re.compile(rb"\benv_var\s*\(\s*(?:'(\w+)'|\"(\w+)\")?")
 # Incremental models replace what this one lists; it is built with whatever is built, or it would list an earlier run's.
 ALWAYS_BUILT = "int_affected_orders"
+# A view shows what is new in a table without being built again.
+VIEWS = ("config.materialized:view",)
 
 
 def project_sha256(project: Path) -> str:
@@ -54,9 +56,12 @@ def selectors(tables: Iterable[str]) -> tuple[str, ...]:
     return (*chosen, ALWAYS_BUILT) if chosen else ()
 
 
-def affected_models(project: Path, artifacts: Path, tables: Collection[str] | None) -> tuple[str, ...] | None:
+def affected_models(
+    project: Path, artifacts: Path, tables: Collection[str] | None, *, without_views: bool = False
+) -> tuple[str, ...] | None:
     """Return the models and snapshots that `selectors` choose for tables of `raw` (None: all), in graph order.
 
+    `without_views`: those that are there show a change of the rows as they are.
     They are read from the manifest that dbt has left in `artifacts`; None where it is not of the project as it is.
     """
     target = artifacts / "target"
@@ -66,7 +71,8 @@ def affected_models(project: Path, artifacts: Path, tables: Collection[str] | No
         if tables is not None and not tables:
             return ()
         manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
-        return tuple(_downstream(manifest["nodes"], _roots(manifest["sources"], tables)))
+        passed_over = ("ephemeral", "view") if without_views else ("ephemeral",)
+        return tuple(_downstream(manifest["nodes"], _roots(manifest["sources"], tables), passed_over))
     except (OSError, ValueError, KeyError, TypeError):  # cut short by a kill, or of another dbt
         return None
 
@@ -106,8 +112,11 @@ def _roots(sources: Mapping[str, Any], tables: Collection[str] | None) -> set[st
     return {key for key, source in sources.items() if source["source_name"] == "raw" and source["identifier"] in tables}
 
 
-def _downstream(nodes: Mapping[str, Any], roots: set[str] | None) -> Sequence[str]:
-    """Return the names of the built nodes that depend on one of `roots`, directly or not."""
+def _downstream(nodes: Mapping[str, Any], roots: set[str] | None, passed_over: Collection[str]) -> Sequence[str]:
+    """Return the names of the nodes that depend on one of `roots`, directly or not.
+
+    `passed_over` are the materializations of nodes that are none of them.
+    """
     built = {key: node for key, node in nodes.items() if node["resource_type"] in ("model", "snapshot", "seed")}
     graph = {key: node["depends_on"].get("nodes", []) for key, node in built.items()}
     touched = set(roots or ())
@@ -119,6 +128,6 @@ def _downstream(nodes: Mapping[str, Any], roots: set[str] | None) -> Sequence[st
         is_downstream = roots is None or bool(touched & set(graph[key]))
         if is_downstream:
             touched.add(key)
-        if (is_downstream or name == ALWAYS_BUILT) and config["materialized"] != "ephemeral":
+        if (is_downstream or name == ALWAYS_BUILT) and config["materialized"] not in passed_over:
             names.append(name)
     return names
