@@ -10,9 +10,10 @@ from pathlib import Path
 
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
-from olistctl.errors import DataError, Interrupted, OlistctlError
+from olistctl.errors import BusyError, DataError, Interrupted, OlistctlError
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files, mark_older_tables
 from olistctl.planning import files_present, find_standing, fingerprints_of, inspect_news
+from olistctl.publishing import NothingToShare, Release, is_released, publish_release, write_release
 from olistctl.quality import FailingTest, Flow, keep_failing_rows, read_reconciliation
 from olistctl.reading import Inspection
 from olistctl.results import Finding, Progress, counted
@@ -204,6 +205,23 @@ def _test(state: _State, work: Work) -> Outcome:
     return Outcome(None, f"{passed} passed, {warned} warned, {bad} failed")
 
 
+def _export(work: Work) -> Outcome:
+    """Stage 5, PUBLISH & CONSUME: marts and core as Parquet, once readers of the warehouse have it."""
+    assert work.settings.parquet_dir
+    try:
+        release = write_release(work.settings, work.settings.parquet_dir, work.progress)
+    except NothingToShare:  # a dbt project of somebody's own
+        return Outcome(None, "no tables in core or mart")
+    if release.problem:
+        work.warn(Finding(release.problem, str(release.folder)), "export", None, "no_latest")
+    return _exported(release)
+
+
+def _exported(release: Release) -> Outcome:
+    rows = sum(table.rows for table in release.tables)
+    return Outcome(rows, f"{counted(len(release.tables), 'table')}, {release.latest}")
+
+
 _Step = Callable[[_State, Work], Outcome]
 PIPELINES: dict[str, dict[str, _Step]] = {
     "run": {"validate": _extract, "load": _load, "transform": _transform, "test": _test},
@@ -260,7 +278,7 @@ def _run(
 ) -> RunReport:
     started = time.perf_counter()
     state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), full_refresh, only)
-    if not full_refresh and (idle := _idle(settings, command, state, strict=strict)):
+    if not full_refresh and (idle := _idle(settings, command, state, strict=strict, progress=progress)):
         seconds = time.perf_counter() - started
         log.info("%s: nothing has changed", command)
         return replace(idle, seconds=round(seconds, 2))
@@ -273,6 +291,7 @@ def _run(
         # One stage anew is no reason to take from readers what the others have built.
         begin_with="history" if full_refresh and {"load", "transform"} <= set(PIPELINES[command]) else "copy",
         needs_warehouse="load" not in PIPELINES[command],
+        afterwards={"export": _export} if command == "run" and settings.parquet_dir else None,
         progress=progress,
     )
     seconds = time.perf_counter() - started
@@ -294,7 +313,9 @@ def _run(
     )
 
 
-def _idle(settings: Settings, command: str, state: _State, *, strict: bool) -> RunReport | None:
+def _idle(
+    settings: Settings, command: str, state: _State, *, strict: bool, progress: Progress | None
+) -> RunReport | None:
     """Return the report of a command that has nothing to do; None where it has, or a warning must be heard again.
 
     What goes wrong here is left to the command itself, whose failure is entered in the ledger.
@@ -316,7 +337,24 @@ def _idle(settings: Settings, command: str, state: _State, *, strict: bool) -> R
         findings += standing.failed_tests
     if busy or (strict and findings):
         return None
-    return RunReport(None, command, False, "unchanged", settings.warehouse, 0.0, (), findings)
+    report = RunReport(None, command, False, "unchanged", settings.warehouse, 0.0, (), findings)
+    behind = command == "run" and not is_released(settings, standing.build)
+    return _catch_up(settings, report, progress) if behind else report
+
+
+def _catch_up(settings: Settings, idle: RunReport, progress: Progress | None) -> RunReport:
+    """Write the Parquet files of a warehouse that is up to date: an earlier run could not, or was not to."""
+    started = time.perf_counter()
+    try:
+        outcome = _exported(publish_release(settings, progress=progress))
+    except Interrupted:
+        raise
+    except (NothingToShare, BusyError):  # who writes there will write them, too
+        return idle
+    except OlistctlError as error:
+        return replace(idle, findings=(*idle.findings, Finding(error.message, error.where, error.hint)))
+    stage = StageResult("export", "ok", outcome.rows, round(time.perf_counter() - started, 2), outcome.note)
+    return replace(idle, stages=(stage,))
 
 
 def warm_up(settings: Settings) -> None:

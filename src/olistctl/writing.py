@@ -96,14 +96,15 @@ def write_warehouse(
     brings_data: bool = True,
     begin_with: Beginning = "copy",
     tolerates_damage: bool = False,
+    afterwards: Mapping[str, Step] | None = None,
     progress: Progress | None = None,
 ) -> Work:
-    """Do the steps on a stage file and publish it.
+    """Do the steps on a stage file and publish it; then what is to be done `afterwards`, with the published file.
 
     `full_refresh` is for the record; `strict` turns warnings into a failure that publishes nothing;
     `needs_warehouse`: there must be a live warehouse already; `brings_data`: the replaced file is kept as a version to
     roll back to; `begin_with`: what the stage holds before the first step; `tolerates_damage`: a live file that
-    cannot be read counts as none.
+    cannot be read counts as none. What goes wrong `afterwards` is a warning: the warehouse is published.
 
     Raises:
         OlistctlError: a step could not be done; the live warehouse is as before.
@@ -124,6 +125,8 @@ def write_warehouse(
             if strict and work.findings:
                 _fail_for_warnings(work)
             _publish(work)
+            for name, step in (afterwards or {}).items():
+                _follow_up(work, name, step)
         except BaseException as error:
             meant = _meant(work, error)
             _record_failure(work, meant)
@@ -206,6 +209,15 @@ def _publish(work: Work) -> None:
         return Outcome(None, str(work.settings.warehouse))
 
     _do(work, "publish", publish)
+
+
+def _follow_up(work: Work, name: str, step: Step) -> None:
+    try:
+        _do(work, name, step)
+    except Interrupted:
+        raise
+    except OlistctlError as error:
+        work.warn(Finding(error.message, error.where, error.hint), name, None, type(error).__name__)
 
 
 def _meant(work: Work, error: BaseException) -> BaseException:

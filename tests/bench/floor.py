@@ -14,11 +14,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from olistctl.config.settings import KEYS
 from olistctl.reading.guards import SQL_TYPES
 from olistctl.reading.raw_table import IS_CURRENT, METADATA_COLUMNS
 from olistctl.sources import Contract, Source
 from olistctl.transform.testing import kept_tests
-from olistctl.warehouse.connection import STORAGE_VERSION
 
 _Node = Mapping[str, Any]
 _LOADED_AT = "2000-01-01 00:00:00"
@@ -57,7 +57,7 @@ def plan_floor(contract: Contract, data: Path, target: Path, database: Path) -> 
     schemas = sorted({"raw", *(node["schema"] for node in models)})
     return FloorPlan(
         database=str(database),
-        config={"storage_compatibility_version": STORAGE_VERSION},
+        config={"storage_compatibility_version": KEYS["publish.storage_version"].default},
         phases={
             "schemas": [f'create schema if not exists "{schema}"' for schema in schemas],
             "load": [_load(source, data) for source in contract.sources],

@@ -116,5 +116,5 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def project(built: Project, tmp_path: Path) -> Project:
     """A copy of the built project that a test may change."""
-    shutil.copytree(built.folder, tmp_path / "project")
+    shutil.copytree(built.folder, tmp_path / "project", symlinks=True)
     return Project(tmp_path / "project")

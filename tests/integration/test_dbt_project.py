@@ -83,7 +83,8 @@ def test_plain_dbt_builds_everything_unit_tests_included(project: Project) -> No
     kinds = [result["unique_id"].split(".")[0] for result in results]
     assert kinds.count("unit_test") >= 10
     assert {"model", "snapshot", "test"} <= set(kinds)
-    assert {result["status"] for result in results} <= {"success", "pass"}
+    done_so = {result["status"] for result in results if not result["unique_id"].startswith("exposure.")}
+    assert done_so <= {"success", "pass"}
 
 
 def test_the_designs_files_are_all_there(built: Project) -> None:

@@ -123,7 +123,7 @@ def literal(value: object) -> str:
 def warehouse(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """One for all tests of this module, which build one after the other."""
     folder = tmp_path_factory.mktemp("incremental") / "project"
-    shutil.copytree(built.folder, folder)
+    shutil.copytree(built.folder, folder, symlinks=True)
     yield Warehouse(Project(folder), load_contract(folder / "config" / "sources.yml"))
 
 

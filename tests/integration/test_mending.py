@@ -34,7 +34,7 @@ def damaged_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def damaged(damaged_once: Project, tmp_path: Path) -> Project:
-    shutil.copytree(damaged_once.folder, tmp_path / "project")
+    shutil.copytree(damaged_once.folder, tmp_path / "project", symlinks=True)
     return Project(tmp_path / "project")
 
 

@@ -58,7 +58,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, blocked: Path) -> Project:
 
 @pytest.fixture
 def desk(small: Project, tmp_path: Path) -> Project:
-    shutil.copytree(small.folder, tmp_path / "project")
+    shutil.copytree(small.folder, tmp_path / "project", symlinks=True)
     return Project(tmp_path / "project")
 
 

@@ -43,7 +43,7 @@ def deliver(project: Project, source: str, *records: str) -> str:
 def damaged(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project that has loaded a delivery in which a thing or two is wrong."""
     project = Project(tmp_path_factory.mktemp("damaged") / "project")
-    shutil.copytree(built.folder, project.folder)
+    shutil.copytree(built.folder, project.folder, symlinks=True)
     known = read(project, "orders")[7]
     seller = read(project, "sellers")[1][0]
     deliver(

@@ -37,7 +37,7 @@ class Yard(Project):
         return {run["run_id"]: run["status"] for run in runs}
 
     def copy_to(self, folder: Path) -> Yard:
-        shutil.copytree(self.folder, folder)
+        shutil.copytree(self.folder, folder, symlinks=True)
         return Yard(folder)
 
     def digest(self) -> str:

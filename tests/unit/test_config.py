@@ -81,7 +81,14 @@ def test_an_option_that_was_not_given_overrides_nothing(file: Path) -> None:
 
 @pytest.mark.parametrize("key", sorted(ALL_KEYS))
 def test_every_setting_has_a_variable(file: Path, key: str) -> None:
-    samples = {"threads": "3", "memory_limit": "2GB", "watch.poll": "true", "target": "dev", "notify.channels": "none"}
+    samples = {
+        "threads": "3",
+        "memory_limit": "2GB",
+        "watch.poll": "true",
+        "target": "dev",
+        "notify.channels": "none",
+        "publish.storage_version": "v1.2.0",
+    }
     value = samples.get(key, "20000" if key == "log.max_bytes" else "1")
     settings = load(file, "version: 1", {variable_of(key): value})
     assert settings.origins[key] == f"environment {variable_of(key)}"

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from olistctl.config import Settings
+from olistctl.config.settings import STORAGE_VERSIONS
 from olistctl.errors import BusyError, EnvironmentFault
 from olistctl.warehouse import Stage, connect, list_versions, open_stage, quote, read_only
 
@@ -276,15 +277,16 @@ def test_the_history_is_copied_and_only_it(settings: Settings, live: Path) -> No
         assert tables == [("snapshots", 'odd "name')]
 
 
-def test_a_warehouse_keeps_a_format_that_older_clients_read(settings: Settings) -> None:
-    with open_stage(settings, "run") as stage:
+@pytest.mark.parametrize("version", STORAGE_VERSIONS)
+def test_a_warehouse_has_the_format_of_the_settings(settings: Settings, version: str) -> None:
+    with open_stage(replace(settings, storage_version=version), "run") as stage:
         write(stage, 1)
         stage.publish()
     with read_only(settings.warehouse) as connection:
         found: tuple[Any, ...] = connection.execute(
             "select tags['storage_version'] from duckdb_databases() where not internal"
         ).fetchall()[0]
-    assert "v1.5" in found[0]
+    assert found[0] == f"{version}+"
 
 
 def test_the_limits_of_the_settings_hold_in_the_stage(settings: Settings) -> None:

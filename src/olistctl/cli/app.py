@@ -15,8 +15,10 @@ import typer
 import olistctl.cli.call as calls
 from olistctl import __version__, interruption
 from olistctl.cli import (
+    commands_docs,
     commands_errors,
     commands_pipeline,
+    commands_publish,
     commands_quarantine,
     commands_rollback,
     commands_setup,
@@ -25,7 +27,7 @@ from olistctl.cli import (
     commands_verify,
     commands_watch,
 )
-from olistctl.cli.call import INSPECT, PIPELINE, SETUP, Call, with_globals
+from olistctl.cli.call import INSPECT, PIPELINE, SETUP, SHARE, Call, with_globals
 from olistctl.errors import EnvironmentFault, ExitCode, Interrupted, OlistctlError
 from olistctl.results import Finding
 
@@ -90,6 +92,8 @@ for _panel, _name, _function in (
     (INSPECT, "rollback", commands_rollback.rollback),
     (INSPECT, "errors", commands_errors),  # Typer shows groups after commands
     (INSPECT, "quarantine", commands_quarantine),
+    (SHARE, "publish", commands_publish.publish),
+    (SHARE, "docs", commands_docs.docs),
     (SETUP, "init", commands_setup.init),
     (SETUP, "sample", commands_setup.sample),
 ):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PIPELINE = "Pipeline"
 INSPECT = "Inspect and mend"
+SHARE = "Share"
 SETUP = "Set up"
 _GLOBAL = "Global options"
 

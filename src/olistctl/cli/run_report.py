@@ -43,6 +43,8 @@ def render_run(console: Console, report: RunReport) -> None:
     """Show what a run did."""
     if report.status == "unchanged":
         console.warnings(report.findings)
+        for stage in report.stages:
+            console.line(f"{stage.stage}: {stage.note}")
         console.line(f"Nothing has changed: the warehouse is up to date ({report.seconds:.2f} s). {report.warehouse}")
         return
     if report.load and (console.verbose or report.load.faulty):

@@ -38,6 +38,10 @@ RESERVED_WAREHOUSE_NAMES = frozenset(
 )
 
 
+# What DuckDB calls the formats of its file: clients of that version, and newer ones, can read it.
+STORAGE_VERSIONS = ("v1.2.0", "v1.3.0", "v1.4.0", "v1.5.0")
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that a command needs to know; `origins` tells where each value came from."""
@@ -54,6 +58,8 @@ class Settings:
     max_shrink_share: float
     quarantine_dir: Path
     keep_versions: int
+    storage_version: str
+    parquet_dir: Path | None
     lock_wait_seconds: float
     watch_settle_seconds: float
     watch_rescan_seconds: float
@@ -153,6 +159,16 @@ def _words(value: Any) -> tuple[str, ...]:
     return () if words == ("none",) else words
 
 
+def _storage_version(value: Any) -> str:
+    if value not in STORAGE_VERSIONS:
+        raise ValueError(f"expected one of {', '.join(STORAGE_VERSIONS)}")
+    return str(value)
+
+
+def _folder(value: Any) -> str | None:
+    return None if _text(value) == "none" else str(value)
+
+
 def _threads(value: Any) -> int:
     # More threads than cores only add waiting (measured on two cores: two help, four do not).
     return (os.cpu_count() or 1) if value == "auto" else _whole(1, 256)(value)
@@ -175,6 +191,7 @@ KEYS: dict[str, _Key] = {
     "load.max_shrink_share": _Key(0.25, _number(0, 1)),
     "load.quarantine_dir": _Key("../data/quarantine", _text, is_path=True),
     "publish.keep_versions": _Key(1, _whole(0, 1000)),
+    "publish.storage_version": _Key("v1.4.0", _storage_version),
     "lock.wait_seconds": _Key(0, _number(0, 86_400)),
     "watch.settle_seconds": _Key(2, _number(0, 3_600)),
     "watch.rescan_seconds": _Key(30, _number(1, 86_400)),
@@ -193,6 +210,7 @@ TARGET_KEYS: dict[str, _Key] = {
     "warehouse": _Key("../data/olist_dw.duckdb", _text, is_path=True),
     "threads": _Key("auto", _threads),
     "memory_limit": _Key("auto", _memory),
+    "parquet_dir": _Key("auto", _folder, is_path=True),
 }
 ALL_KEYS = KEYS | TARGET_KEYS
 # The field of `Settings` that holds a key, where it is not the key itself.
@@ -202,6 +220,7 @@ _FIELDS = {
     "load.max_shrink_share": "max_shrink_share",
     "load.quarantine_dir": "quarantine_dir",
     "publish.keep_versions": "keep_versions",
+    "publish.storage_version": "storage_version",
 }
 # The option that sets a key, where it is not the key itself.
 _OPTIONS = {"lock.wait_seconds": "wait", "watch.settle_seconds": "debounce", "watch.poll": "poll"}
@@ -300,7 +319,7 @@ def _checked(key: str, value: Any, origin: str, base: Path) -> tuple[Any, str]:
     spec = ALL_KEYS[key]
     try:
         checked = spec.check(str(value) if isinstance(value, Path) else value)
-        if spec.is_path:
+        if spec.is_path and checked not in (None, "auto"):
             checked = Path(os.path.normpath(base / Path(checked).expanduser()))
     except (ValueError, RuntimeError) as error:  # RuntimeError: a home folder that nobody has
         found = "" if spec.is_secret else f", found {value!r}"
@@ -331,6 +350,9 @@ def _settings(file: Path, found: _Found) -> Settings:
         raise ConfigError(
             "DuckDB takes what follows a '?' in a warehouse's path as options", where=origin, hint="choose another path"
         )
+    folder, origin = found["parquet_dir"]
+    if folder == "auto":
+        found["parquet_dir"] = warehouse.with_name(f"{warehouse.stem}_parquet"), origin
     return Settings(
         config_file=file,
         origins={key: origin for key, (_, origin) in found.items()},

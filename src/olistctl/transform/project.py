@@ -64,17 +64,36 @@ def affected_models(
     `without_views`: those that are there show a change of the rows as they are.
     They are read from the manifest that dbt has left in `artifacts`; None where it is not of the project as it is.
     """
-    target = artifacts / "target"
     try:
-        if json.loads((artifacts / PARSED).read_text(encoding="utf-8"))["project"] != project_sha256(project):
+        if not _is_of_today(project, artifacts):
             return None
         if tables is not None and not tables:
             return ()
-        manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads(_manifest_file(artifacts).read_text(encoding="utf-8"))
         passed_over = ("ephemeral", "view") if without_views else ("ephemeral",)
         return tuple(_downstream(manifest["nodes"], _roots(manifest["sources"], tables), passed_over))
     except (OSError, ValueError, KeyError, TypeError):  # cut short by a kill, or of another dbt
         return None
+
+
+def current_manifest(project: Path, artifacts: Path) -> dict[str, Any] | None:
+    """Return the manifest that dbt has left in `artifacts`; None where it is not of the project as it is."""
+    try:
+        if not _is_of_today(project, artifacts):
+            return None
+        manifest = json.loads(_manifest_file(artifacts).read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def _is_of_today(project: Path, artifacts: Path) -> bool:
+    parsed = json.loads((artifacts / PARSED).read_text(encoding="utf-8"))
+    return bool(parsed["project"] == project_sha256(project))
+
+
+def _manifest_file(artifacts: Path) -> Path:
+    return artifacts / "target" / "manifest.json"
 
 
 def mark_parsed(artifacts: Path, state: Mapping[str, Any] | None) -> None:

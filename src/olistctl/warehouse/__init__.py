@@ -5,7 +5,7 @@ from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
 from olistctl.warehouse.lock import holder_is_alive, writer_lock
 from olistctl.warehouse.published import is_as_published
 from olistctl.warehouse.stage import Published, Stage, fold_in_log, identity, open_stage, stage_file, stage_folder
-from olistctl.warehouse.versions import Version, list_versions, versions_folder
+from olistctl.warehouse.versions import Version, flush, list_versions, versions_folder
 
 __all__ = [
     "DamagedWarehouse",
@@ -14,6 +14,7 @@ __all__ = [
     "Version",
     "connect",
     "connect_scratch",
+    "flush",
     "fold_in_log",
     "holder_is_alive",
     "identity",

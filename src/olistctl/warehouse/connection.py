@@ -14,8 +14,6 @@ from olistctl.warehouse.versions import versions_beside
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Clients of DuckDB 1.5 can open what a newer one wrote.
-STORAGE_VERSION = "v1.5.0"
 _CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -31,9 +29,14 @@ def quote(identifier: str) -> str:
 
 
 def connect(
-    file: Path, *, readonly: bool = False, threads: int | None = None, memory_limit: str | None = None
+    file: Path,
+    *,
+    readonly: bool = False,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    storage_version: str | None = None,
 ) -> DuckDBPyConnection:
-    """Open a warehouse file.
+    """Open a warehouse file; one that is made has the `storage_version`, that of another stays as it is.
 
     Raises:
         DamagedWarehouse: it is damaged, no DuckDB file, or of a newer DuckDB.
@@ -44,12 +47,9 @@ def connect(
 
     config = dict(_CONFIG)
     if not readonly:
-        config["storage_compatibility_version"] = STORAGE_VERSION
         config["temp_directory"] = str(file.parent / "tmp")
-    if threads:
-        config["threads"] = threads
-    if memory_limit:
-        config["memory_limit"] = memory_limit
+    given = {"threads": threads, "memory_limit": memory_limit, "storage_compatibility_version": storage_version}
+    config |= {name: value for name, value in given.items() if value}
     try:
         _check_kind(file)
         connection = duckdb.connect(str(file), read_only=readonly, config=config)
@@ -76,7 +76,9 @@ def connect_scratch(folder: Path, *, threads: int | None = None) -> Iterator[Duc
 
 
 @contextmanager
-def read_only(file: Path) -> Iterator[DuckDBPyConnection]:
+def read_only(
+    file: Path, *, threads: int | None = None, memory_limit: str | None = None
+) -> Iterator[DuckDBPyConnection]:
     """Open the published warehouse for reading.
 
     Raises:
@@ -86,7 +88,7 @@ def read_only(file: Path) -> Iterator[DuckDBPyConnection]:
         raise EnvironmentFault(
             "there is no warehouse yet", where=str(file), hint="`olistctl run --full-refresh` builds it"
         )
-    connection = connect(file, readonly=True)
+    connection = connect(file, readonly=True, threads=threads, memory_limit=memory_limit)
     try:
         yield connection
     finally:

@@ -62,6 +62,7 @@ class Stage:
     memory_limit: str | None
     state_dir: Path | None = None
     keep_versions: int = 1
+    storage_version: str | None = None
     live_is_damaged: bool = False
     # The live file as it was when the work began with it: what is in it later is not in the stage.
     _seen: list[tuple[int, int, int]] = field(default_factory=list, compare=False, repr=False)
@@ -74,7 +75,12 @@ class Stage:
     @contextmanager
     def connection(self) -> Iterator[DuckDBPyConnection]:
         """Open the stage file; close every connection before dbt or `publish` opens it anew."""
-        connection = connect(self.file, threads=self.threads, memory_limit=self.memory_limit)
+        connection = connect(
+            self.file,
+            threads=self.threads,
+            memory_limit=self.memory_limit,
+            storage_version=self.storage_version,
+        )
         try:
             yield connection
         finally:
@@ -306,6 +312,7 @@ def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = Fals
                 settings.memory_limit,
                 settings.state_dir,
                 settings.keep_versions,
+                settings.storage_version,
                 damaged,
             )
         finally:

@@ -1,0 +1,24 @@
+"""Stage 5, PUBLISH: the finished marts and dimensions as files, for tools that read no DuckDB."""
+
+from olistctl.publishing.catalog import Catalog, write_catalog
+from olistctl.publishing.files import FORMATS, WrittenFile, write_files
+from olistctl.publishing.releases import LATEST, Release, ReleasedTable, is_released, publish_release, write_release
+from olistctl.publishing.serving import Server, serve_page
+from olistctl.publishing.tables import NothingToShare
+
+__all__ = [
+    "FORMATS",
+    "LATEST",
+    "Catalog",
+    "NothingToShare",
+    "Release",
+    "ReleasedTable",
+    "Server",
+    "WrittenFile",
+    "is_released",
+    "publish_release",
+    "serve_page",
+    "write_catalog",
+    "write_files",
+    "write_release",
+]

@@ -1,0 +1,197 @@
+"""The catalog: dbt's documentation as one page, with what the published warehouse holds.
+
+dbt could collect that itself, but would open the warehouse for writing, and knows neither rows nor freshness.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from olistctl import ledger
+from olistctl.config import Settings
+from olistctl.drafts import written
+from olistctl.errors import DataError
+from olistctl.publishing.tables import reading, refused
+from olistctl.transform import DbtPlace, current_manifest, prepare_dbt
+from olistctl.warehouse import quote
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Where dbt's page takes its data from (dbt/task/docs/generate.py does the same for `dbt docs generate --static`).
+_MANIFEST, _CATALOG = '"MANIFEST.JSON INLINE DATA"', '"CATALOG.JSON INLINE DATA"'
+_SCHEMA = "https://schemas.getdbt.com/dbt/catalog/v1.json"
+_LOCAL_PATHS = ("build_path", "compiled_path", "root_path")
+
+_Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The page that was written, and how much it documents."""
+
+    file: Path
+    models: int
+    sources: int
+    tests: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class _Relation:
+    """A table or view of the warehouse."""
+
+    kind: str
+    rows: int
+    loaded_at: datetime | None
+    columns: tuple[tuple[str, str], ...]
+
+
+def write_catalog(settings: Settings, file: Path) -> Catalog:
+    """Write the page: lineage, descriptions, tests, rows and freshness of every model and source.
+
+    Raises:
+        EnvironmentFault: there is no warehouse, or the file cannot be written.
+        DataError: the dbt project does not parse.
+    """
+    with reading(settings) as connection:
+        relations = _relations(connection)
+        build = ledger.last_build(connection) if ledger.is_present(connection) else None
+    manifest = _manifest(settings)
+    failing = _failing(manifest, build)
+    catalog = {
+        "metadata": {
+            "dbt_schema_version": _SCHEMA,
+            "dbt_version": manifest["metadata"]["dbt_version"],
+            "generated_at": datetime.now(UTC).isoformat(),
+            "env": {},
+        },
+        "nodes": dict(_described(manifest["nodes"].values(), relations, build, failing)),
+        "sources": dict(_described(manifest["sources"].values(), relations, None, failing)),
+        "errors": None,
+    }
+    for node in manifest["nodes"].values():
+        for name in _LOCAL_PATHS:
+            if name in node:
+                node[name] = None
+    page = _page().replace(_MANIFEST, _inlined(manifest), 1).replace(_CATALOG, _inlined(catalog), 1)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with written(file) as draft:
+            draft.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise refused("the catalog cannot be written", error, file) from None
+    kinds = [node["resource_type"] for node in manifest["nodes"].values()]
+    return Catalog(file, kinds.count("model"), len(manifest["sources"]), kinds.count("test"), file.stat().st_size)
+
+
+def _manifest(settings: Settings) -> _Json:
+    """Return the manifest of the project as it is, parsed anew where it has changed since the last run."""
+    known = current_manifest(settings.dbt_project, settings.dbt_artifacts)
+    if known is None:
+        prepare_dbt(
+            DbtPlace(
+                settings.dbt_project, settings.warehouse, settings.dbt_artifacts, settings.target, settings.threads
+            )
+        )
+        known = current_manifest(settings.dbt_project, settings.dbt_artifacts)
+    if known is None:
+        raise DataError("dbt has left no manifest", where=str(settings.dbt_artifacts), hint="olistctl run")
+    return known
+
+
+def _relations(connection: DuckDBPyConnection) -> dict[tuple[str, str], _Relation]:
+    columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for schema, table, column, type_ in connection.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() and not internal order by schema_name, table_name, column_index"
+    ).fetchall():
+        columns.setdefault((schema, table), []).append((column, type_))
+    views = set(connection.execute("select schema_name, view_name from duckdb_views() where not internal").fetchall())
+    relations = {}
+    for (schema, table), found in columns.items():
+        loaded = "max(_loaded_at)" if schema == "raw" and "_loaded_at" in dict(found) else "null"
+        query = f"select count(*), {loaded} from {quote(schema)}.{quote(table)}"
+        ((rows, loaded_at),) = connection.execute(query).fetchall()
+        kind = "VIEW" if (schema, table) in views else "BASE TABLE"
+        relations[schema, table] = _Relation(kind, rows, loaded_at, tuple(found))
+    return relations
+
+
+def _failing(manifest: _Json, build: ledger.Build | None) -> dict[str, list[str]]:
+    """Return the tests that failed or warned when they ran last, by what they are about."""
+    failed = {test.test for test in build.failed_tests} if build else set()
+    found: dict[str, list[str]] = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test" and node["name"] in failed:
+            for about in {node.get("attached_node"), *node["depends_on"]["nodes"]} - {None}:
+                found.setdefault(about, []).append(node["name"])
+    return found
+
+
+def _described(
+    nodes: Iterable[_Json],
+    relations: Mapping[tuple[str, str], _Relation],
+    build: ledger.Build | None,
+    failing: Mapping[str, list[str]],
+) -> Iterable[tuple[str, _Json]]:
+    for node in nodes:
+        relation = relations.get((node["schema"], node.get("alias") or node.get("identifier") or ""))
+        if relation is None:
+            continue
+        key = node["unique_id"]
+        yield (
+            key,
+            {
+                "unique_id": key,
+                "metadata": {
+                    "type": relation.kind,
+                    "schema": node["schema"],
+                    "name": node["name"],
+                    "database": node["database"],
+                    "comment": None,
+                    "owner": node.get("meta", {}).get("owner"),
+                },
+                "columns": {
+                    name: {"name": name, "type": type_, "index": number, "comment": None}
+                    for number, (name, type_) in enumerate(relation.columns, start=1)
+                },
+                "stats": _stats(relation, build, failing.get(key, [])),
+            },
+        )
+
+
+def _stats(relation: _Relation, build: ledger.Build | None, failing: list[str]) -> _Json:
+    """Return what dbt's page shows beside the owner of a table."""
+    shown: list[tuple[str, str, Any]] = [("rows", "Rows", f"{relation.rows:,}")]
+    if relation.loaded_at:
+        shown.append(("loaded_at", "Last loaded (UTC)", f"{relation.loaded_at:%Y-%m-%d %H:%M:%S}"))
+    if build:
+        shown.append(("built_at", "Last built (UTC)", f"{build.built_at:%Y-%m-%d %H:%M:%S}"))
+    if failing:
+        shown.append(("failing", "Tests that failed", ", ".join(failing)))
+    stats = {
+        name: {"id": name, "label": label, "value": value, "description": label, "include": True}
+        for name, label, value in shown
+    }
+    has_stats = {"id": "has_stats", "label": "Has Stats?", "value": True, "description": "", "include": False}
+    return stats | {"has_stats": has_stats}
+
+
+def _page() -> str:
+    from dbt.task.docs import DOCS_INDEX_FILE_PATH
+
+    page = Path(DOCS_INDEX_FILE_PATH).read_text(encoding="utf-8")
+    if _MANIFEST not in page or _CATALOG not in page:
+        raise DataError("the page that this dbt brings has no place for the data", where=str(DOCS_INDEX_FILE_PATH))
+    return page
+
+
+def _inlined(value: _Json) -> str:
+    """Return JSON that can stand in a script of a page: no text of it ends the script."""
+    return json.dumps(value).replace("<", "\\u003c")

@@ -1,0 +1,231 @@
+"""Releases: the shared tables as Parquet, each release in a folder of its own, the newest one behind `latest`.
+
+A release is written beside the others under a name that nobody reads, gets its own name when it is whole, and only
+then `latest`, a symbolic link, moves to it, in one rename. So whoever reads through `latest` finds a whole release;
+whoever reads several tables should look up once where it leads.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from olistctl import __version__, ledger
+from olistctl.config import Settings
+from olistctl.errors import EnvironmentFault, UsageError
+from olistctl.publishing.tables import PARQUET, SharedTable, reading, refused, shared_tables, writing
+from olistctl.results import NoProgress, Progress, to_plain
+from olistctl.warehouse import flush, is_as_published, writer_lock
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+LATEST = "latest"
+MANIFEST = "manifest.json"
+_NAME = "%Y%m%dT%H%M%S.%fZ"
+_FOLDER = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
+_DRAFT = ".draft"
+
+
+@dataclass(frozen=True)
+class ReleasedTable:
+    """A table of a release: its file, how many rows and bytes it has."""
+
+    table: str
+    file: Path
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release and where it lies; `problem` says why `latest` does not lead to it."""
+
+    name: str
+    folder: Path
+    latest: Path
+    tables: tuple[ReleasedTable, ...]
+    is_new: bool = True  # otherwise it was there already
+    problem: str | None = None
+
+
+def publish_release(
+    settings: Settings, *, folder: Path | None = None, again: bool = False, progress: Progress | None = None
+) -> Release:
+    """Write a release of the published warehouse, unless the newest one is of it already.
+
+    `folder`: where the releases lie, the setting's if not given; `again`: write it in any case. Older releases go,
+    but for as many as the setting `publish.keep_versions` says.
+
+    Raises:
+        BusyError: another olistctl is writing.
+        EnvironmentFault: there is no warehouse, or the folder cannot be written.
+        UsageError: no folder is set.
+    """
+    folder = folder or settings.parquet_dir
+    if folder is None:
+        raise UsageError(
+            "the setting parquet_dir is 'none', so there is no folder for releases",
+            where=settings.origins.get("parquet_dir"),
+            hint="--out DIR names one for this call",
+        )
+    with writer_lock(settings.state_dir, "publish", settings.lock_wait_seconds):
+        known = None if again else _newest_of(_build_of(settings), folder)
+        return known or write_release(settings, folder, progress or NoProgress())
+
+
+def is_released(settings: Settings, build: ledger.Build | None) -> bool:
+    """Tell whether the newest release is of this build of the models, or none is wanted."""
+    return settings.parquet_dir is None or _newest_of(build, settings.parquet_dir) is not None
+
+
+def write_release(settings: Settings, folder: Path, progress: Progress) -> Release:
+    """Write a release of the published warehouse; the caller holds the writer's lock.
+
+    Raises:
+        EnvironmentFault: there is no warehouse, or the folder cannot be written; `latest` is as before.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise EnvironmentFault(
+            "a file lies where the folder of the releases should be",
+            where=str(folder),
+            hint="move it away, or set parquet_dir in config/olistctl.yml",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _clean(folder)
+        name = _next_name(folder)
+        draft = folder / f".{name}{_DRAFT}"
+        try:
+            _write(settings, draft, name, progress)
+            draft.rename(folder / name)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        problem = _point(folder, name)
+        _prune(folder, settings.keep_versions + 1)
+    except OSError as error:
+        raise refused("the release cannot be written", error, folder) from None
+    return _read(folder, name, is_new=True, problem=problem)
+
+
+def _write(settings: Settings, draft: Path, name: str, progress: Progress) -> None:
+    with reading(settings) as connection:
+        tables = shared_tables(connection, settings.dbt_artifacts)
+        build = _last_build(connection)
+        progress.start("Writing Parquet", sum(table.rows for table in tables))
+        for table in tables:
+            file = draft / _path_of(table)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            progress.advance(0, table.name)
+            with writing(table, file):
+                table.copy_to(connection, file, PARQUET)
+            progress.advance(table.rows)
+        progress.finish()
+    manifest = {
+        "release": name,
+        "olistctl": __version__,
+        "built_by_run": build.run_id if build else None,
+        "built_at": build.built_at.isoformat(sep=" ") if build else None,
+        "tables": [
+            {
+                "table": f"{table.schema}.{table.name}",
+                "file": _path_of(table),
+                "rows": table.rows,
+                "bytes": (draft / _path_of(table)).stat().st_size,
+                "description": table.description,
+                "columns": to_plain(table.columns),
+            }
+            for table in tables
+        ],
+    }
+    (draft / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    for file in draft.rglob("*"):
+        flush(file)
+
+
+def _path_of(table: SharedTable) -> str:
+    return f"{table.schema}/{table.name}.parquet"
+
+
+def _point(folder: Path, name: str) -> str | None:
+    """Let `latest` lead to a release; return why it cannot."""
+    draft = folder / f".{LATEST}{_DRAFT}"
+    try:
+        draft.symlink_to(name, target_is_directory=True)
+        draft.replace(folder / LATEST)
+        flush(folder)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        return f"'{LATEST}' cannot lead to {name}: {error.strerror or error}"
+    return None
+
+
+def _build_of(settings: Settings) -> ledger.Build | None:
+    """Return the build of the published warehouse; None where another program has changed it since."""
+    with reading(settings) as connection:
+        return _last_build(connection) if is_as_published(settings.warehouse, settings.state_dir) else None
+
+
+def _last_build(connection: DuckDBPyConnection) -> ledger.Build | None:
+    return ledger.last_build(connection) if ledger.is_present(connection) else None
+
+
+def _newest_of(build: ledger.Build | None, folder: Path) -> Release | None:
+    """Return the release that `latest` leads to, if it is of this build."""
+    try:
+        name = (folder / LATEST).readlink().name
+        if build is None or _manifest(folder / name)["built_by_run"] != build.run_id:
+            return None
+        return _read(folder, name, is_new=False, problem=None)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read(folder: Path, name: str, *, is_new: bool, problem: str | None) -> Release:
+    tables = tuple(
+        ReleasedTable(known["table"], folder / name / known["file"], known["rows"], known["bytes"])
+        for known in _manifest(folder / name)["tables"]
+    )
+    return Release(name, folder / name, folder / LATEST, tables, is_new, problem)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict):
+        raise TypeError
+    return manifest
+
+
+def _releases(folder: Path) -> list[Path]:
+    """Return the releases, the newest first; anything else that lies there is nobody's business here."""
+    found = [path for path in folder.iterdir() if _FOLDER.fullmatch(path.name) and (path / MANIFEST).is_file()]
+    return sorted(found, reverse=True)
+
+
+def _next_name(folder: Path) -> str:
+    """Return a name later than any there, also after the clock was set back."""
+    moment = datetime.now(UTC).replace(tzinfo=None)
+    if releases := _releases(folder):
+        moment = max(moment, datetime.strptime(releases[0].name, _NAME) + timedelta(microseconds=1))
+    return f"{moment:{_NAME}}"
+
+
+def _prune(folder: Path, keep: int) -> None:
+    for release in _releases(folder)[keep:]:
+        shutil.rmtree(release, ignore_errors=True)
+
+
+def _clean(folder: Path) -> None:
+    """Remove what a killed olistctl left."""
+    for draft in folder.glob(f".*Z{_DRAFT}"):
+        shutil.rmtree(draft, ignore_errors=True)
+    with suppress(OSError):
+        (folder / f".{LATEST}{_DRAFT}").unlink()
