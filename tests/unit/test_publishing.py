@@ -14,7 +14,7 @@ import pytest
 from olistctl import ledger
 from olistctl.config import Settings
 from olistctl.errors import BusyError, DataError, EnvironmentFault, UsageError
-from olistctl.publishing import is_released, publish_release, write_files
+from olistctl.publishing import in_script, is_released, publish_release, write_files
 from olistctl.publishing.tables import Column, SharedTable
 from olistctl.publishing.workbook import write_workbook
 from olistctl.warehouse import writer_lock
@@ -257,3 +257,9 @@ def test_what_excel_cannot_hold_is_refused(shop: Settings, tmp_path: Path) -> No
     with pytest.raises(UsageError, match="32,768 characters"):
         write_files(shop, ["long"], "xlsx", tmp_path)
     assert not list(tmp_path.glob("*xlsx*"))
+
+
+def test_no_text_ends_the_script_that_it_stands_in() -> None:
+    value = {"city": "</script><script>alert(1)</script><!--"}
+    assert "<" not in in_script(value)
+    assert json.loads(in_script(value)) == value

@@ -20,6 +20,7 @@ from olistctl.cli import (
     commands_pipeline,
     commands_publish,
     commands_quarantine,
+    commands_report,
     commands_rollback,
     commands_setup,
     commands_status,
@@ -94,6 +95,7 @@ for _panel, _name, _function in (
     (INSPECT, "quarantine", commands_quarantine),
     (SHARE, "publish", commands_publish.publish),
     (SHARE, "docs", commands_docs.docs),
+    (SHARE, "report", commands_report.report),
     (SETUP, "init", commands_setup.init),
     (SETUP, "sample", commands_setup.sample),
 ):

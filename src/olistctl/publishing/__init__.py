@@ -2,9 +2,10 @@
 
 from olistctl.publishing.catalog import Catalog, write_catalog
 from olistctl.publishing.files import FORMATS, WrittenFile, write_files
+from olistctl.publishing.inlining import in_script
 from olistctl.publishing.releases import LATEST, Release, ReleasedTable, is_released, publish_release, write_release
 from olistctl.publishing.serving import Server, serve_page
-from olistctl.publishing.tables import NothingToShare
+from olistctl.publishing.tables import NothingToShare, reading, refused
 
 __all__ = [
     "FORMATS",
@@ -15,8 +16,11 @@ __all__ = [
     "ReleasedTable",
     "Server",
     "WrittenFile",
+    "in_script",
     "is_released",
     "publish_release",
+    "reading",
+    "refused",
     "serve_page",
     "write_catalog",
     "write_files",

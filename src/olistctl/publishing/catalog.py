@@ -5,7 +5,6 @@ dbt could collect that itself, but would open the warehouse for writing, and kno
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from olistctl import ledger
 from olistctl.config import Settings
 from olistctl.drafts import written
 from olistctl.errors import DataError
+from olistctl.publishing.inlining import in_script
 from olistctl.publishing.tables import reading, refused
 from olistctl.transform import DbtPlace, current_manifest, prepare_dbt
 from olistctl.warehouse import quote
@@ -79,7 +79,7 @@ def write_catalog(settings: Settings, file: Path) -> Catalog:
         for name in _LOCAL_PATHS:
             if name in node:
                 node[name] = None
-    page = _page().replace(_MANIFEST, _inlined(manifest), 1).replace(_CATALOG, _inlined(catalog), 1)
+    page = _page().replace(_MANIFEST, in_script(manifest), 1).replace(_CATALOG, in_script(catalog), 1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with written(file) as draft:
@@ -190,8 +190,3 @@ def _page() -> str:
     if _MANIFEST not in page or _CATALOG not in page:
         raise DataError("the page that this dbt brings has no place for the data", where=str(DOCS_INDEX_FILE_PATH))
     return page
-
-
-def _inlined(value: _Json) -> str:
-    """Return JSON that can stand in a script of a page: no text of it ends the script."""
-    return json.dumps(value).replace("<", "\\u003c")
