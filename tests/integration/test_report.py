@@ -188,7 +188,7 @@ def test_filters_work_without_a_server(built: Project, page_file: Path, browser:
         "and order_month between '2017-05-01' and '2018-02-01' order by 1"
     )
     assert [(row[0], row[4]) for row in reader.table("stages")] == [
-        (m, "–" if d is None else f"{d:.1f}") for m, d in days
+        (m, "\N{EN DASH}" if d is None else f"{d:.1f}") for m, d in days
     ]
     assert {row[2] for row in reader.table("top")} == {"SP"}
     reader.choose(to="2017-01")
