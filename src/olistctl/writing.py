@@ -171,6 +171,8 @@ def _do(work: Work, name: str, step: Step) -> None:
     log.info("%s: starting", name)
     try:
         outcome = step(work)
+        if not work.is_published and (stop := interruption.stopped("nothing was published")):
+            raise stop  # a library has swallowed the interruption
     except BaseException as error:
         seconds = round(time.perf_counter() - started, 2)
         work.stages.append(StageResult(name, "failed", None, seconds, str(error).splitlines()[0] if str(error) else ""))

@@ -70,7 +70,8 @@ class Yard(Project):
         assert len(list_versions(self.state / "versions")) <= 1
         # `olist_dw.duckdb.tmp`, say, where DuckDB would spill
         beside = {path.name for path in self.warehouse.parent.iterdir()}
-        assert beside <= {"source", "quarantine", self.warehouse.name, self.state.name}
+        releases = f"{self.warehouse.stem}_parquet"
+        assert beside <= {"source", "quarantine", self.warehouse.name, self.state.name, releases}
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:

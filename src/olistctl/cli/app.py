@@ -132,6 +132,10 @@ def _leave(error: OlistctlError) -> NoReturn:
         calls.current.console.warnings([Finding(note) for note in getattr(error, "__notes__", ())])
     if isinstance(error, Interrupted):
         interruption.leave(int(error.exit_code))
+    try:
+        sys.stdout.flush()
+    except OSError:
+        calls.abandon_stdout()
     sys.exit(int(error.exit_code))
 
 

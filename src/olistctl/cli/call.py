@@ -104,13 +104,18 @@ def with_globals(function: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             raise Interrupted("interrupted") from None
         except (BrokenPipeError, SystemExit):  # rich makes a SystemExit of a broken pipe; commands raise none
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            abandon_stdout()
             raise typer.Exit(ExitCode.PIPE_CLOSED) from None
 
     run.__doc__ = function.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def abandon_stdout() -> None:
+    """Let what could not be written go nowhere: Python would try again at its end, and leave with a code of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def remember(values: dict[str, Any]) -> Call:

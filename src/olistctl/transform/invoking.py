@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import gc
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,21 +22,23 @@ def invoke(arguments: Sequence[str], callback: Callable[[Any], None] | None = No
     Raises:
         Interrupted: the user asked to stop.
     """
-    with _uncollected():
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
-
-    with _noting_signals() as noted, _uncollected():
-        try:
-            outcome = dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke([*arguments])
-        except KeyboardInterrupt:
-            outcome = None
-        finally:
-            # Otherwise the adapter keeps the file locked until the process ends.
-            DuckDBConnectionManager.close_all_connections()
+    outcome = None
+    with _noting_signals() as noted, _uncollected(), suppress(KeyboardInterrupt):
+        outcome = _invoke(arguments, callback, manifest)
     if noted or outcome is None:
         raise _stopped(noted[0] if noted else signal.SIGINT)
     return outcome
+
+
+def _invoke(arguments: Sequence[str], callback: Callable[[Any], None] | None, manifest: Any) -> Any:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    try:
+        return dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke([*arguments])
+    finally:
+        # Otherwise the adapter keeps the file locked until the process ends.
+        DuckDBConnectionManager.close_all_connections()
 
 
 @contextmanager
@@ -79,15 +82,13 @@ def _insist(signum: int, ended: threading.Event) -> None:
     """Cancel dbt's statements, and interrupt it, until it ends.
 
     dbt cancels once, and waits for a statement that began a moment later; an interruption that comes up in a
-    destructor is lost.
+    destructor, or while a module is imported that wants to do without another, is lost.
     """
-    from dbt.adapters.factory import FACTORY
-
     for seconds in chain((0.2, 0.2), repeat(0.5)):
         if ended.wait(seconds):
             return
-        for adapter in list(FACTORY.adapters.values()):
-            with suppress(Exception):  # a connection that closes just now
+        with suppress(Exception):  # a connection that closes just now, or dbt half imported
+            for adapter in list(sys.modules["dbt.adapters.factory"].FACTORY.adapters.values()):
                 adapter.connections.cancel_open()
         if seconds == 0.5:
             _thread.interrupt_main(signal.Signals(signum))
