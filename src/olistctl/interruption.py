@@ -5,10 +5,12 @@ DuckDB makes a RuntimeError of an interrupted statement, a library may swallow a
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -18,12 +20,23 @@ from olistctl.errors import ExitCode, Interrupted
 
 _noted: list[int] = []
 _held = False
+_is_put_off = False  # the next call of the handler is the timer's, not the user's
 
 
 def listen() -> None:
     """Note both signals from here on, and interrupt the work; the second one ends the process at once."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _note)
+    sys.unraisablehook = _unraisable
+
+
+def makes_duckdb(frame: FrameType | None) -> bool:
+    """Tell whether DuckDB's module is just being imported: an exception there makes its binding end the process."""
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "duckdb":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def ignore_from_now() -> None:
@@ -69,9 +82,30 @@ def held() -> Iterator[None]:
 
 
 def _note(signum: int, frame: FrameType | None) -> None:
-    _noted.append(signum)
+    global _is_put_off
+    if _is_put_off:
+        _is_put_off = False
+    else:
+        _noted.append(signum)
     if _held:
+        return
+    if makes_duckdb(frame):
+        _is_put_off = True
+        threading.Timer(0.05, _again, [signum]).start()
         return
     if len(_noted) > 1:  # whoever asks twice does not want to wait, and a kill leaves nothing that matters
         os._exit(128 + signum)
     raise KeyboardInterrupt
+
+
+def _again(signum: int) -> None:
+    if hasattr(signal, "pthread_kill") and (main := threading.main_thread().ident):
+        signal.pthread_kill(main, signum)  # wakes it from whatever it waits for
+    else:
+        _thread.interrupt_main(signal.Signals(signum))
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Say nothing of an interruption that came up in a destructor, where Python drops it: it was noted."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from olistctl.errors import ExitCode, Interrupted
+from olistctl.interruption import makes_duckdb
 
 
 def invoke(arguments: Sequence[str], callback: Callable[[Any], None] | None = None, manifest: Any = None) -> Any:
@@ -63,7 +64,7 @@ def _noting_signals() -> Iterator[list[int]]:
         if not noted:
             threading.Thread(target=_insist, args=(signum, ended), daemon=True).start()
         noted.append(signum)
-        if not ended.is_set():
+        if not ended.is_set() and not makes_duckdb(frame):  # it is asked again
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
