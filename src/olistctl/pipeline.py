@@ -346,14 +346,17 @@ def _catch_up(settings: Settings, idle: RunReport, progress: Progress | None) ->
     """Write the Parquet files of a warehouse that is up to date: an earlier run could not, or was not to."""
     started = time.perf_counter()
     try:
-        outcome = _exported(publish_release(settings, progress=progress))
+        release = publish_release(settings, progress=progress)
     except Interrupted:
         raise
     except (NothingToShare, BusyError):  # who writes there will write them, too
         return idle
     except OlistctlError as error:
         return replace(idle, findings=(*idle.findings, Finding(error.message, error.where, error.hint)))
-    stage = StageResult("export", "ok", outcome.rows, round(time.perf_counter() - started, 2), outcome.note)
+    if release.problem:
+        idle = replace(idle, findings=(*idle.findings, Finding(release.problem, str(release.folder))))
+    outcome, seconds = _exported(release), round(time.perf_counter() - started, 2)
+    stage = StageResult("export", "warnings" if release.problem else "ok", outcome.rows, seconds, outcome.note)
     return replace(idle, stages=(stage,))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,6 +78,8 @@ def to_plain(value: Any) -> Any:
         return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, float) and not isfinite(value):  # JSON has no word for it
+        return None
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, bytes):  # a record of a file; what is no UTF-8 is shown as escapes

@@ -63,7 +63,7 @@ def test_a_mart_becomes_a_workbook_with_its_definitions(built: Project, tmp_path
     assert sum(round(value * 100) for value in gmv) == built.value(
         "select sum(gmv) * 100 from mart.mart_seller_scorecard"
     )
-    assert len(list(book["about"].iter_rows())) == 3 + book["mart_seller_scorecard"].max_column
+    assert len(list(book["about the columns"].iter_rows())) == 3 + book["mart_seller_scorecard"].max_column
     again = built.call("publish", "--mart", "mart_seller_scorecard", "--format", "xlsx", "--out", str(tmp_path))
     assert (again.returncode, "--overwrite" in again.stderr) == (2, True)
 

@@ -86,6 +86,18 @@ def test_the_page_needs_nothing_but_itself(page_file: Path) -> None:
     assert data["figures"]["state_months"] and data["definitions"]["gmv"]
 
 
+def test_a_value_that_looks_like_a_part_of_the_page_stays_a_value(project: Project) -> None:
+    city = "/*SCRIPT*/</script><b>"
+    with duckdb.connect(str(project.warehouse)) as connection:
+        connection.execute("update mart.mart_seller_scorecard set seller_city = ?", [city])
+    text = Path(project.json("report", "--html")["file"]).read_text(encoding="utf-8")
+    data = json.loads(text.split('id="data">')[1].split("</script>")[0])
+    assert {seller["city"] for seller in data["figures"]["sellers"]} == {city}
+    assert text.count("function drawKpis") == 1
+    refused = project.call("report", "--html", "--out", str(project.warehouse))
+    assert (refused.returncode, "no page" in refused.stderr) == (2, True)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as running:

@@ -197,9 +197,9 @@ def test_a_result_is_json_that_machines_read(capsys: Capture) -> None:
     assert "ação" in out
 
 
-def test_json_holds_no_number_that_json_does_not_know() -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        Console().json({"x": float("nan")})
+def test_json_holds_no_number_that_json_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().json({"x": float("nan"), "y": [float("-inf"), 1.5]})
+    assert json.loads(capsys.readouterr().out) == {"x": None, "y": [None, 1.5]}
 
 
 def test_a_name_that_is_not_utf8_can_be_written_as_json(capsys: Capture) -> None:

@@ -14,7 +14,7 @@ import pytest
 from olistctl import ledger
 from olistctl.config import Settings
 from olistctl.errors import BusyError, DataError, EnvironmentFault, UsageError
-from olistctl.publishing import in_script, is_released, publish_release, write_files
+from olistctl.publishing import in_script, is_released, publish_release, write_files, write_html
 from olistctl.publishing.tables import Column, SharedTable
 from olistctl.publishing.workbook import write_workbook
 from olistctl.warehouse import writer_lock
@@ -214,7 +214,7 @@ def test_a_workbook_holds_what_the_table_holds(shop: Settings, tmp_path: Path) -
     ], "the row of NULLs is empty"
     assert book["sales"]["A2"].data_type == "s", "a text and no formula"
     assert (book["sales"]["B2"].number_format, book["sales"]["F2"].number_format) == ("#,##0.00", "yyyy-mm-dd")
-    about = [[cell.value for cell in row] for row in book["about"].iter_rows()]
+    about = [[cell.value for cell in row] for row in book["about the columns"].iter_rows()]
     assert about[0] == ["mart.sales", None, "One row per city."]
     assert ["gmv", "DECIMAL(18,2)", "Price plus freight."] in about
 
@@ -263,3 +263,40 @@ def test_no_text_ends_the_script_that_it_stands_in() -> None:
     value = {"city": "</script><script>alert(1)</script><!--"}
     assert "<" not in in_script(value)
     assert json.loads(in_script(value)) == value
+
+
+def test_values_that_excel_has_no_number_for_are_text(shop: Settings, tmp_path: Path) -> None:
+    fill(
+        shop,
+        """
+        create table mart."odd: [1]" as select
+            9007199254740993::bigint as large, 'nan'::double as none, 'inf'::double as endless,
+            timestamptz '2018-01-31 10:00:00+00' as zoned, date '1899-12-31' as old
+        """,
+    )
+    (written,) = write_files(shop, ["odd: [1]"], "xlsx", tmp_path)
+    book = openpyxl.load_workbook(written.file)
+    values = [cell.value for cell in book.worksheets[0][2]]
+    assert values[:3] == ["9007199254740993", "nan", "inf"] and values[4] == "1899-12-31"
+    assert isinstance(values[3], str) and values[3].startswith("2018-01-31")
+
+
+def test_only_ones_own_is_pruned_and_cleared_up(shop: Settings) -> None:
+    for name in (".myZ.draft", "99999999T999999.999999Z", "99991231T235959.999999Z"):
+        (folder_of(shop) / name).mkdir(parents=True)
+    (folder_of(shop) / "99999999T999999.999999Z" / "manifest.json").write_text("{}")
+    assert publish_release(shop).is_new
+    assert {".myZ.draft", "99999999T999999.999999Z"} <= set(names(shop))
+
+
+def test_a_page_takes_the_place_of_a_page_alone(tmp_path: Path) -> None:
+    other, page, link = tmp_path / "orders.csv", tmp_path / "page.html", tmp_path / "link.html"
+    other.write_text("order_id\n")
+    link.symlink_to(page)
+    for file in (other, tmp_path):
+        with pytest.raises(UsageError, match=r"no page|a folder"):
+            write_html(file, "<!DOCTYPE html>")
+    assert other.read_text() == "order_id\n"
+    for text in ("<!DOCTYPE html>1", "<!DOCTYPE html>2"):
+        assert write_html(link, text) == page
+        assert (page.read_text(), link.is_symlink()) == (text, True)

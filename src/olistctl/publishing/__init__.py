@@ -2,7 +2,7 @@
 
 from olistctl.publishing.catalog import Catalog, write_catalog
 from olistctl.publishing.files import FORMATS, WrittenFile, write_files
-from olistctl.publishing.inlining import in_script
+from olistctl.publishing.pages import in_script, write_html
 from olistctl.publishing.releases import LATEST, Release, ReleasedTable, is_released, publish_release, write_release
 from olistctl.publishing.serving import Server, serve_page
 from olistctl.publishing.tables import NothingToShare, reading, refused
@@ -24,5 +24,6 @@ __all__ = [
     "serve_page",
     "write_catalog",
     "write_files",
+    "write_html",
     "write_release",
 ]

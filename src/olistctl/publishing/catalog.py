@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from olistctl import ledger
 from olistctl.config import Settings
-from olistctl.drafts import written
 from olistctl.errors import DataError
-from olistctl.publishing.inlining import in_script
-from olistctl.publishing.tables import reading, refused
+from olistctl.publishing.pages import in_script, write_html
+from olistctl.publishing.tables import reading
 from olistctl.transform import DbtPlace, current_manifest, prepare_dbt
 from olistctl.warehouse import quote
 
@@ -57,6 +56,7 @@ def write_catalog(settings: Settings, file: Path) -> Catalog:
 
     Raises:
         EnvironmentFault: there is no warehouse, or the file cannot be written.
+        UsageError: the file is there, and no page.
         DataError: the dbt project does not parse.
     """
     with reading(settings) as connection:
@@ -80,12 +80,7 @@ def write_catalog(settings: Settings, file: Path) -> Catalog:
             if name in node:
                 node[name] = None
     page = _page().replace(_MANIFEST, in_script(manifest), 1).replace(_CATALOG, in_script(catalog), 1)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with written(file) as draft:
-            draft.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise refused("the catalog cannot be written", error, file) from None
+    file = write_html(file, page)
     kinds = [node["resource_type"] for node in manifest["nodes"].values()]
     return Catalog(file, kinds.count("model"), len(manifest["sources"]), kinds.count("test"), file.stat().st_size)
 

@@ -206,15 +206,22 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _releases(folder: Path) -> list[Path]:
     """Return the releases, the newest first; anything else that lies there is nobody's business here."""
-    found = [path for path in folder.iterdir() if _FOLDER.fullmatch(path.name) and (path / MANIFEST).is_file()]
+    found = [path for path in folder.iterdir() if _moment_of(path.name) and (path / MANIFEST).is_file()]
     return sorted(found, reverse=True)
+
+
+def _moment_of(name: str) -> datetime | None:
+    with suppress(ValueError):  # the digits of no date
+        return datetime.strptime(name, _NAME) if _FOLDER.fullmatch(name) else None
+    return None
 
 
 def _next_name(folder: Path) -> str:
     """Return a name later than any there, also after the clock was set back."""
     moment = datetime.now(UTC).replace(tzinfo=None)
-    if releases := _releases(folder):
-        moment = max(moment, datetime.strptime(releases[0].name, _NAME) + timedelta(microseconds=1))
+    latest = max(filter(None, (_moment_of(release.name) for release in _releases(folder))), default=moment)
+    with suppress(OverflowError):  # of the last day of all, which is none of ours
+        moment = max(moment, latest + timedelta(microseconds=1))
     return f"{moment:{_NAME}}"
 
 
@@ -226,6 +233,7 @@ def _prune(folder: Path, keep: int) -> None:
 def _clean(folder: Path) -> None:
     """Remove what a killed olistctl left."""
     for draft in folder.glob(f".*Z{_DRAFT}"):
-        shutil.rmtree(draft, ignore_errors=True)
+        if _moment_of(draft.name[1:].removesuffix(_DRAFT)):
+            shutil.rmtree(draft, ignore_errors=True)
     with suppress(OSError):
         (folder / f".{LATEST}{_DRAFT}").unlink()

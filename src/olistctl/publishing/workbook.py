@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # What a sheet of Excel can hold (support.microsoft.com, "Excel specifications and limits").
 _MAX_ROWS = 1_048_576
 _MAX_TEXT = 32_767
+_FIRST_YEAR = 1900
+_MAX_NUMBER = 2**53  # Excel's numbers are doubles: a larger one would be another number, so it is written as text
+_NOT_IN_A_NAME = str.maketrans(dict.fromkeys("[]:*?/\\", "_"))
 _AT_ONCE = 10_000
 
 
@@ -76,7 +79,7 @@ def _abandon(workbook: Workbook) -> None:
 
 
 def _write_rows(workbook: Workbook, connection: DuckDBPyConnection, table: SharedTable) -> None:
-    sheet = workbook.add_worksheet(table.name[:31])
+    sheet = workbook.add_worksheet(table.name.translate(_NOT_IN_A_NAME)[:31])
     formats = _formats(workbook)
     for number, column in enumerate(table.columns):
         sheet.set_column(number, number, max(len(column.name) + 2, 12), _format_of(column.type, formats))
@@ -97,16 +100,16 @@ def _write_cell(sheet: Worksheet, line: int, number: int, value: Any) -> None:
         return
     if isinstance(value, bool):
         sheet.write_boolean(line, number, value)
-    elif isinstance(value, (int, float, Decimal)):
+    elif isinstance(value, (int, float, Decimal)) and -_MAX_NUMBER < float(value) < _MAX_NUMBER:  # not NaN
         sheet.write_number(line, number, float(value))
-    elif isinstance(value, (datetime, date)):
+    elif isinstance(value, (datetime, date)) and value.year >= _FIRST_YEAR and getattr(value, "tzinfo", None) is None:
         sheet.write_datetime(line, number, value)
     else:
         sheet.write_string(line, number, str(value))
 
 
 def _write_columns(workbook: Workbook, table: SharedTable) -> None:
-    sheet = workbook.add_worksheet("about")
+    sheet = workbook.add_worksheet("about the columns")
     head = workbook.add_format({"bold": True})
     wrapped = workbook.add_format({"text_wrap": True, "valign": "top"})
     sheet.set_column(0, 0, 32)

@@ -6,6 +6,7 @@ are in `assets/report.html`, its charts (Vega-Lite) in `assets/report.js`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -14,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from olistctl import __version__, ledger
 from olistctl.config import Settings
-from olistctl.drafts import written
 from olistctl.errors import DataError, EnvironmentFault
-from olistctl.publishing import in_script, reading, refused
+from olistctl.publishing import in_script, reading, write_html
 from olistctl.quality import read_reconciliation
 from olistctl.reporting.figures import FIGURES, read_figures
 from olistctl.results import to_plain
@@ -40,6 +40,7 @@ def write_page(settings: Settings, file: Path) -> Page:
 
     Raises:
         EnvironmentFault: there is no warehouse, the file cannot be written, or the charting library is not installed.
+        UsageError: the file is there, and no page.
         DataError: the marts are not built, or no month is complete.
     """
     library = _library()
@@ -51,15 +52,9 @@ def write_page(settings: Settings, file: Path) -> Page:
         "DATA": in_script(data),
         "SCRIPT": _asset("report.js"),
     }
-    page = _asset("report.html")
-    for name, part in parts.items():
-        page = page.replace(f"/*{name}*/", part, 1)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with written(file) as draft:
-            draft.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise refused("the report cannot be written", error, file) from None
+    # In one pass: a value of the data may look like a place for the next part.
+    page = re.sub(r"/\*(STYLE|LIBRARY|DATA|SCRIPT)\*/", lambda place: parts[place[1]], _asset("report.html"))
+    file = write_html(file, page)
     return Page(file, data["month"], file.stat().st_size)
 
 
