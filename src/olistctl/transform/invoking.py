@@ -23,12 +23,27 @@ def invoke(arguments: Sequence[str], callback: Callable[[Any], None] | None = No
     Raises:
         Interrupted: the user asked to stop.
     """
-    outcome = None
-    with _noting_signals() as noted, _uncollected(), suppress(KeyboardInterrupt):
-        outcome = _invoke(arguments, callback, manifest)
-    if noted or outcome is None:
-        raise _stopped(noted[0] if noted else signal.SIGINT)
-    return outcome
+    with stoppable(), _uncollected():
+        return _invoke(arguments, callback, manifest)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Stop dbt's work, its import included, when a signal comes, whatever it makes of the interruption.
+
+    Raises:
+        Interrupted: the user asked to stop.
+    """
+    noted: list[int] = []
+    try:
+        with _noting_signals(noted):
+            yield
+    except BaseException as error:
+        if not noted and not isinstance(error, KeyboardInterrupt):
+            raise
+        raise _stopped(noted) from error
+    if noted:
+        raise _stopped(noted)
 
 
 def _invoke(arguments: Sequence[str], callback: Callable[[Any], None] | None, manifest: Any) -> Any:
@@ -55,9 +70,8 @@ def _uncollected() -> Iterator[None]:
 
 
 @contextmanager
-def _noting_signals() -> Iterator[list[int]]:
+def _noting_signals(noted: list[int]) -> Iterator[None]:
     """Note Ctrl-C and SIGTERM and interrupt; dbt may swallow the interruption or make a failure of it."""
-    noted: list[int] = []
     ended = threading.Event()
 
     def note(signum: int, frame: FrameType | None) -> None:
@@ -68,11 +82,11 @@ def _noting_signals() -> Iterator[list[int]]:
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield noted
+        yield
         return
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield noted
+        yield
     finally:
         ended.set()
         for number, handler in before.items():
@@ -95,8 +109,8 @@ def _insist(signum: int, ended: threading.Event) -> None:
             _thread.interrupt_main(signal.Signals(signum))
 
 
-def _stopped(signum: int) -> Interrupted:
+def _stopped(noted: Sequence[int]) -> Interrupted:
     stopped = Interrupted("stopped while dbt was running", hint="nothing was published")
-    if signum == signal.SIGTERM:
+    if noted and noted[0] == signal.SIGTERM:
         stopped.exit_code = ExitCode.TERMINATED
     return stopped

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from olistctl.transform.invoking import invoke
+from olistctl.transform.invoking import invoke, stoppable
 from olistctl.transform.jobs import DbtPlace, shared_arguments
 from olistctl.transform.project import PARSED, environment_of, is_parsed, mark_parsed, project_sha256
 
@@ -42,7 +42,8 @@ def parsed_manifest(place: DbtPlace) -> Any:
     """
     state = parsing_state(place)
     if state and is_parsed(place.artifacts, state):
-        with suppress(OSError, ValueError, LookupError, TypeError):  # damaged: dbt will not use it either
+        # Damaged: dbt will not use it either.
+        with suppress(OSError, ValueError, LookupError, TypeError), stoppable():
             return _kept_manifest(place.artifacts)
     mark_parsed(place.artifacts, None)
     with warehouse_named(Path(place.warehouse.name)):

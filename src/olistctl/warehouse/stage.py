@@ -299,12 +299,8 @@ def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = Fals
     folder = stage_folder(settings)
     with writer_lock(settings.state_dir, command, settings.lock_wait_seconds):
         try:
-            _clean_up(settings, folder)
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise _refused("cannot make the stage file", error, folder) from None
-        damaged = _is_damaged(settings.warehouse, tolerate_damage)
-        try:
+            _make_empty(settings, folder)
+            damaged = _is_damaged(settings.warehouse, tolerate_damage)
             yield Stage(
                 settings.warehouse,
                 stage_file(settings),
@@ -325,12 +321,16 @@ def identity(file: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _clean_up(settings: Settings, folder: Path) -> None:
-    """Remove what a killed writer left; nobody else is writing now."""
-    shutil.rmtree(folder, ignore_errors=True)
-    clean_versions(versions_folder(settings.state_dir), settings.warehouse)
-    for draft in (*settings.journal_dir.glob("*.tmp"), *settings.state_dir.glob("damaged/*.draft")):
-        draft.unlink(missing_ok=True)
+def _make_empty(settings: Settings, folder: Path) -> None:
+    """Make the stage's folder, and remove what a killed writer left; nobody else is writing now."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        clean_versions(versions_folder(settings.state_dir), settings.warehouse)
+        for draft in (*settings.journal_dir.glob("*.tmp"), *settings.state_dir.glob("damaged/*.draft")):
+            draft.unlink(missing_ok=True)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise _refused("cannot make the stage file", error, folder) from None
 
 
 def _is_damaged(live: Path, tolerate: bool) -> bool:
