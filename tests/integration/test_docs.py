@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -71,6 +72,21 @@ def test_the_catalog_knows_a_changed_project_and_failing_tests(project: Project)
     assert label == "Files </script><b>of</b> ours"
     stats = data_of(text, "catalog")["nodes"]["model.olist_dw.dim_seller"]["stats"]
     assert stats["failing"]["value"] == FAILED["test"]
+
+
+def test_the_catalog_needs_nothing_that_dbt_has_left(project: Project) -> None:
+    artifacts = project.folder / "data" / ".olist_dw" / "dbt"
+    for gone in (artifacts / "target" / "manifest.json", artifacts):
+        shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+        assert project.json("docs")["models"] > 40
+
+
+def test_a_project_that_does_not_parse_is_named(project: Project) -> None:
+    model = project.folder / "olist_dw_dbt" / "models" / "marts" / "mart_broken.sql"
+    model.write_text("select * from {{ ref('nowhere') }}")
+    done = project.call("docs")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr and "mend the project" in done.stderr
 
 
 FAILED = {"test": "unique_dim_seller_seller_key", "message": "2 rows", "where": "dim_seller", "hint": None}

@@ -84,7 +84,7 @@ def test_a_release_holds_what_the_tables_hold(shop: Settings) -> None:
     ]  # fmt: skip
     with duckdb.connect(str(shop.warehouse), read_only=True) as connection:
         for schema, name in (("core", "a_view"), ("core", 'dim "x"'), ("mart", "sales")):
-            file = release.latest / schema / f"{name}.parquet"
+            file = release.latest / schema / f"{name}.parquet".replace('"', "%22")
             quoted = name.replace('"', '""')
             ours = connection.execute(f'select * from {schema}."{quoted}"')
             columns = [(column[0], str(column[1])) for column in ours.description or ()]
@@ -238,6 +238,25 @@ def test_tables_are_written_once_each_and_named_wrongly_not_at_all(shop: Setting
     with pytest.raises(UsageError, match="no format 'xls'"):
         write_files(shop, ["sales"], "xls", tmp_path)
     assert not list(tmp_path.glob("*.csv"))
+
+
+def test_no_name_of_a_table_leads_to_another_file(shop: Settings, tmp_path: Path) -> None:
+    fill(shop, 'create table mart."../../x" as select 1 as a; create table core.sales as select 1 as a')
+    (written,) = write_files(shop, ["../../x"], "csv", tmp_path / "out")
+    assert written.file == tmp_path / "out" / "..%2F..%2Fx.csv"
+    with pytest.raises(UsageError, match="more than one table"):
+        write_files(shop, ["mart.sales"], "csv", tmp_path / "out")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["..%2F..%2Fx.csv"]
+    release = publish_release(shop).folder
+    assert sorted(file.name for file in release.rglob("*x*.parquet")) == ["..%2F..%2Fx.parquet", "dim %22x%22.parquet"]
+
+
+def test_what_a_kill_left_of_a_workbook_goes_with_the_next(shop: Settings, tmp_path: Path) -> None:
+    spill = tmp_path / "sales.xlsx.tmp.d"
+    spill.mkdir()
+    (spill / "rows").write_text("left")
+    write_files(shop, ["sales"], "xlsx", tmp_path)
+    assert [file.name for file in tmp_path.glob("sales*")] == ["sales.xlsx"]
 
 
 def test_a_file_that_is_there_is_not_replaced_unasked(shop: Settings, tmp_path: Path) -> None:

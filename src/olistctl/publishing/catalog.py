@@ -16,7 +16,7 @@ from olistctl.config import Settings
 from olistctl.errors import DataError
 from olistctl.publishing.pages import in_script, write_html
 from olistctl.publishing.tables import reading
-from olistctl.transform import DbtPlace, current_manifest, prepare_dbt
+from olistctl.transform import DbtPlace, project_manifest
 from olistctl.warehouse import quote
 
 if TYPE_CHECKING:
@@ -57,12 +57,15 @@ def write_catalog(settings: Settings, file: Path) -> Catalog:
     Raises:
         EnvironmentFault: there is no warehouse, or the file cannot be written.
         UsageError: the file is there, and no page.
-        DataError: the dbt project does not parse.
+        ConfigError, TransformError: there is no dbt project, or it does not parse.
     """
     with reading(settings) as connection:
         relations = _relations(connection)
         build = ledger.last_build(connection) if ledger.is_present(connection) else None
-    manifest = _manifest(settings)
+    place = DbtPlace(
+        settings.dbt_project, settings.warehouse, settings.dbt_artifacts, settings.target, settings.threads
+    )
+    manifest = project_manifest(place)
     failing = _failing(manifest, build)
     catalog = {
         "metadata": {
@@ -83,21 +86,6 @@ def write_catalog(settings: Settings, file: Path) -> Catalog:
     file = write_html(file, page)
     kinds = [node["resource_type"] for node in manifest["nodes"].values()]
     return Catalog(file, kinds.count("model"), len(manifest["sources"]), kinds.count("test"), file.stat().st_size)
-
-
-def _manifest(settings: Settings) -> _Json:
-    """Return the manifest of the project as it is, parsed anew where it has changed since the last run."""
-    known = current_manifest(settings.dbt_project, settings.dbt_artifacts)
-    if known is None:
-        prepare_dbt(
-            DbtPlace(
-                settings.dbt_project, settings.warehouse, settings.dbt_artifacts, settings.target, settings.threads
-            )
-        )
-        known = current_manifest(settings.dbt_project, settings.dbt_artifacts)
-    if known is None:
-        raise DataError("dbt has left no manifest", where=str(settings.dbt_artifacts), hint="olistctl run")
-    return known
 
 
 def _relations(connection: DuckDBPyConnection) -> dict[tuple[str, str], _Relation]:

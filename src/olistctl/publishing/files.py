@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def write_files(
     given = progress or NoProgress()
     with reading(settings) as connection:
         tables = _chosen(shared_tables(connection, settings.dbt_artifacts), names)
-        files = [folder / f"{table.name}.{file_format}" for table in tables]
+        files = [folder / f"{table.file_stem}.{file_format}" for table in tables]
         for file in files:
             if file.exists() and not overwrite:
                 raise UsageError("the file is already there", where=str(file), hint="--overwrite replaces it")
@@ -82,7 +83,13 @@ def _chosen(tables: Sequence[SharedTable], names: Sequence[str]) -> list[SharedT
         if name not in by_name:
             known = [table.name for table in tables]
             raise UsageError(f"there is no table '{name}' in core or mart", hint=nearest_hint(name, known))
-    return list(dict.fromkeys(by_name[name] for name in names))
+    chosen = list(dict.fromkeys(by_name[name] for name in names))
+    stems = Counter(table.file_stem for table in tables)
+    for table in chosen:
+        if stems[table.file_stem] > 1:
+            hint = "`olistctl publish` writes each schema to a folder of its own"
+            raise UsageError(f"more than one table of core and mart would be '{table.file_stem}'", hint=hint)
+    return chosen
 
 
 def _write(connection: DuckDBPyConnection, table: SharedTable, file: Path, writer: _Writer) -> None:

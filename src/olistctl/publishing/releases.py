@@ -151,7 +151,7 @@ def _write(settings: Settings, draft: Path, name: str, progress: Progress) -> No
 
 
 def _path_of(table: SharedTable) -> str:
-    return f"{table.schema}/{table.name}.parquet"
+    return f"{table.schema}/{table.file_stem}.parquet"
 
 
 def _point(folder: Path, name: str) -> str | None:

@@ -20,6 +20,7 @@ SCHEMAS = ("core", "mart")
 # Every reader of Parquet knows it; zstd would take a third of the space off, and a third more time.
 PARQUET = "format parquet, compression snappy"
 CSV = "format csv, header"
+_NOT_IN_A_FILE_NAME = str.maketrans({sign: f"%{ord(sign):02X}" for sign in '%/\\:*?"<>|\0'})
 
 
 class NothingToShare(DataError):
@@ -49,6 +50,11 @@ class SharedTable:
     def query(self) -> str:
         """The SQL that reads it."""
         return f"select * from {quote(self.schema)}.{quote(self.name)}"
+
+    @property
+    def file_stem(self) -> str:
+        """Its name as that of a file, which leads into no other folder."""
+        return self.name.translate(_NOT_IN_A_FILE_NAME)
 
     def copy_to(self, connection: DuckDBPyConnection, file: Path, options: str) -> None:
         """Let DuckDB write it to a file; `options` are those of its COPY."""

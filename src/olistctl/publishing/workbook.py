@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -39,8 +40,8 @@ def write_workbook(connection: DuckDBPyConnection, table: SharedTable, file: Pat
     from xlsxwriter.exceptions import FileCreateError
 
     _check_fits(connection, table)
-    with tempfile.TemporaryDirectory(dir=file.parent) as spill:
-        workbook = xlsxwriter.Workbook(str(file), {"constant_memory": True, "tmpdir": spill})
+    with _spill_folder(file) as spill:
+        workbook = xlsxwriter.Workbook(str(file), {"constant_memory": True, "tmpdir": str(spill)})
         try:
             _write_rows(workbook, connection, table)
             _write_columns(workbook, table)
@@ -51,6 +52,18 @@ def write_workbook(connection: DuckDBPyConnection, table: SharedTable, file: Pat
             workbook.close()
         except FileCreateError as error:
             raise error.args[0] if isinstance(error.args[0], OSError) else OSError(str(error)) from None
+
+
+@contextmanager
+def _spill_folder(file: Path) -> Iterator[Path]:
+    """Give a folder on the same disk, always of the same name, so that the next call clears up what a kill left."""
+    folder = file.with_name(f"{file.name}.d")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_fits(connection: DuckDBPyConnection, table: SharedTable) -> None:

@@ -14,6 +14,7 @@ from olistctl.results import NoProgress, Progress
 from olistctl.transform.invoking import invoke
 from olistctl.transform.jobs import DbtJob, DbtPlace, arguments_of, shared_arguments
 from olistctl.transform.parsing import ParseFailed, parsed_manifest, warehouse_named
+from olistctl.transform.project import current_manifest, mark_parsed, written_manifest
 from olistctl.warehouse import machine_fault
 
 if TYPE_CHECKING:
@@ -66,6 +67,26 @@ def prepare_dbt(place: DbtPlace) -> None:
         parsed_manifest(place)
 
 
+def project_manifest(place: DbtPlace) -> dict[str, Any]:
+    """Return the manifest of the project as it is, as dbt writes it; parsed anew where what dbt has left is older.
+
+    Raises:
+        ConfigError: there is no dbt project.
+        TransformError: the project does not parse.
+        Interrupted: the user asked to stop.
+    """
+    _check_project(place)
+    known = current_manifest(place.project, place.artifacts)
+    if known is not None:
+        return known
+    mark_parsed(place.artifacts, None)  # dbt writes it when it parses, and only then
+    try:
+        parsed_manifest(place)
+    except ParseFailed as failed:
+        raise _explain(failed.reason, place, hint="mend the project, then try again") from None
+    return written_manifest(place.artifacts)
+
+
 def run_dbt(
     job: DbtJob,
     place: DbtPlace,
@@ -102,9 +123,7 @@ def call_dbt(job: DbtJob, place: DbtPlace, progress: Progress | None = None) -> 
         TransformError: dbt could not start: the project does not parse or the connection fails.
         Interrupted: the user asked to stop.
     """
-    if not (place.project / "dbt_project.yml").is_file():
-        hint = "set `dbt_project` in config/olistctl.yml"
-        raise ConfigError("there is no dbt project", where=str(place.project), hint=hint)
+    _check_project(place)
     progress = progress or NoProgress()
     problems: list[Exception] = []
     progress.start(job.label)
@@ -122,6 +141,12 @@ def call_dbt(job: DbtJob, place: DbtPlace, progress: Progress | None = None) -> 
     if outcome.exception is not None or not hasattr(outcome.result, "results"):
         raise _explain(outcome.exception, place)
     return outcome, manifest
+
+
+def _check_project(place: DbtPlace) -> None:
+    if not (place.project / "dbt_project.yml").is_file():
+        hint = "set `dbt_project` in config/olistctl.yml"
+        raise ConfigError("there is no dbt project", where=str(place.project), hint=hint)
 
 
 def explain_failure(node: NodeResult, project: Path, connection: DuckDBPyConnection) -> TransformError:
@@ -215,8 +240,8 @@ def _clean(message: str) -> str:
     return "\n".join(line.removeprefix("  ") for line in kept if line.strip())
 
 
-def _explain(exception: BaseException | None, place: DbtPlace) -> Exception:
+def _explain(exception: BaseException | None, place: DbtPlace, hint: str = "nothing was published") -> Exception:
     if fault := machine_fault(exception or "", place.warehouse):
         return fault
     text = _clean(str(exception)) if exception else "dbt gave no result"
-    return TransformError(f"dbt could not run: {text}", where=str(place.project), hint="nothing was published")
+    return TransformError(f"dbt could not run: {text}", where=str(place.project), hint=hint)

@@ -79,12 +79,22 @@ def affected_models(
 def current_manifest(project: Path, artifacts: Path) -> dict[str, Any] | None:
     """Return the manifest that dbt has left in `artifacts`; None where it is not of the project as it is."""
     try:
-        if not _is_of_today(project, artifacts):
-            return None
-        manifest = json.loads(_manifest_file(artifacts).read_text(encoding="utf-8"))
+        return written_manifest(artifacts) if _is_of_today(project, artifacts) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return manifest if isinstance(manifest, dict) else None
+
+
+def written_manifest(artifacts: Path) -> dict[str, Any]:
+    """Return the manifest that dbt has written last.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged.
+    """
+    manifest = json.loads(_manifest_file(artifacts).read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict):
+        raise ValueError("it holds no object")
+    return manifest
 
 
 def _is_of_today(project: Path, artifacts: Path) -> bool:
