@@ -80,13 +80,13 @@ class Console:
 
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""
-        self._rich(sys.stdout).print(printable(text), soft_wrap=True)
+        sys.stdout.write(f"{printable(text)}\n")
         sys.stdout.flush()
 
     def note(self, text: str) -> None:
         """Print a remark on stderr, unless quiet."""
         if not self.quiet:
-            self._rich(sys.stderr).print(printable(text), soft_wrap=True)
+            sys.stderr.write(f"{printable(text)}\n")
 
     def problems(self, findings: Sequence[Finding]) -> None:
         """Print what makes the command fail on stderr, each with what to type next."""
@@ -131,9 +131,8 @@ class Console:
         if self.quiet:
             yield NoProgress()
             return
-        console = self._rich(sys.stderr)
-        if not console.is_terminal:
-            yield _Lines(console)
+        if not _may_draw(sys.stderr) or not (console := self._rich(sys.stderr)).is_terminal:
+            yield _Lines()
             return
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
@@ -150,18 +149,19 @@ class Console:
             yield _Bars(bars)
 
     def _problem(self, word: str, style: str, finding: Finding) -> None:
-        from rich.text import Text
-
         if os.environ.get("GITHUB_ACTIONS") == "true":
             sys.stderr.write(_annotation(word, finding) + "\n")
             return
-        text = Text()
-        text.append(f"{word}: ", style=f"bold {style}")
-        text.append(printable(f"{finding.where}: {finding.message}" if finding.where else finding.message))
+        what = f"{finding.where}: {finding.message}" if finding.where else finding.message
+        parts = [(f"{word}: ", f"bold {style}"), (printable(what), "")]
         if finding.hint:
-            text.append("\n  next: ", style="bold")
-            text.append(printable(finding.hint))
-        self._rich(sys.stderr).print(text, soft_wrap=True)
+            parts += [("\n  next: ", "bold"), (printable(finding.hint), "")]
+        if not _may_draw(sys.stderr):
+            sys.stderr.write("".join(text for text, _ in parts) + "\n")
+            return
+        from rich.text import Text
+
+        self._rich(sys.stderr).print(Text.assemble(*parts), soft_wrap=True)
 
     def _rich(self, stream: IO[str]) -> RichConsole:
         from rich.console import Console as RichConsole
@@ -171,16 +171,20 @@ class Console:
         return RichConsole(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
+def _may_draw(stream: IO[str]) -> bool:
+    """Tell whether rich may find something to draw on; importing it takes longer than a command with nothing to do."""
+    return stream.isatty() or any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+
+
 class _Lines:
     """Progress for logs and pipes: one line when a step starts."""
 
-    def __init__(self, console: RichConsole) -> None:
-        self._console = console
-        self._label = ""
+    _label = ""
 
     def start(self, label: str, total: float | None = None) -> None:
         if label != self._label:
-            self._console.print(f"{label} …", soft_wrap=True)
+            sys.stderr.write(f"{label} …\n")
+            sys.stderr.flush()
         self._label = label
 
     def advance(self, amount: float = 1, doing: str | None = None) -> None:

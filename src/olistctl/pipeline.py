@@ -11,12 +11,14 @@ from pathlib import Path
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
 from olistctl.errors import BusyError, DataError, Interrupted, OlistctlError
+from olistctl.idleness import note_idle, surroundings_of
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files, mark_older_tables
 from olistctl.planning import files_present, find_standing, fingerprints_of, inspect_news
 from olistctl.publishing import NothingToShare, Release, is_released, publish_release, write_release
 from olistctl.quality import FailingTest, Flow, keep_failing_rows, read_reconciliation
 from olistctl.reading import Inspection
 from olistctl.results import Finding, Progress, counted
+from olistctl.runs import RunReport, StageResult
 from olistctl.sources import Contract, Fingerprints, load_contract
 from olistctl.transform import (
     BUILD,
@@ -34,33 +36,9 @@ from olistctl.transform import (
 )
 from olistctl.transform.dbt import explain_failure
 from olistctl.warehouse import stage_file
-from olistctl.writing import Outcome, StageResult, Work, has_leftovers, write_warehouse
+from olistctl.writing import Outcome, Work, has_leftovers, write_warehouse
 
 log = logs.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """What a run did."""
-
-    run_id: str | None  # None: nothing has changed, so nothing was run
-    command: str
-    full_refresh: bool
-    status: str  # success, warnings, unchanged
-    warehouse: Path
-    seconds: float
-    stages: tuple[StageResult, ...]
-    findings: tuple[Finding, ...]
-    load: LoadReport | None = None
-    transform: DbtReport | None = None
-    tests: DbtReport | None = None
-    failing: tuple[FailingTest, ...] = ()
-    reconciliation: tuple[Flow, ...] = ()
-
-    @property
-    def failed_tests(self) -> tuple[FailingTest, ...]:
-        """The tests that did not pass, warnings aside."""
-        return tuple(test for test in self.failing if test.status != "warn")
 
 
 @dataclass
@@ -278,7 +256,12 @@ def _run(
 ) -> RunReport:
     started = time.perf_counter()
     state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), full_refresh, only)
+    surroundings = None
+    if not (full_refresh or limits.accepted or only is not None):
+        surroundings = surroundings_of(settings, command, state.contract.rules_file)
     if not full_refresh and (idle := _idle(settings, command, state, strict=strict, progress=progress)):
+        if surroundings and not idle.stages:
+            note_idle(settings, surroundings, idle.findings)
         seconds = time.perf_counter() - started
         log.info("%s: nothing has changed", command)
         return replace(idle, seconds=round(seconds, 2))

@@ -1,8 +1,9 @@
-"""The configuration and the dbt project that travel with the package."""
+"""The configuration and the dbt project that travel with the package, and which files a dbt project consists of."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from olistctl.errors import EnvironmentFault, UsageError
 _PARTS = ("config", "olist_dw_dbt")
 # What dbt and editors leave behind in a checkout is no part of the project.
 _LEFT_OUT = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__", ".user.yml", "*.duckdb*")
+
+# What dbt and others write into the project's folder, and what no model is made of anywhere in it.
+_WRITTEN_BY_DBT = frozenset({"target", "logs", ".user.yml"})
+_NO_PART = frozenset({".git", "__pycache__", ".DS_Store"})
 
 
 @dataclass(frozen=True)
@@ -50,3 +55,24 @@ def lay_out(folder: Path) -> LaidOut:
         raise EnvironmentFault(f"cannot write: {error}", where=str(folder)) from None
     files = sorted(path for part in _PARTS for path in (folder / part).rglob("*") if path.is_file())
     return LaidOut(folder, tuple(path.relative_to(folder) for path in files))
+
+
+def dbt_files(project: Path) -> Iterator[Path]:
+    """Give all files of a dbt project, in no order, without what dbt itself writes there.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    return _files(project, _NO_PART | _WRITTEN_BY_DBT)
+
+
+def _files(folder: Path, passed_over: Set[str] = _NO_PART, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    above = (*above, folder.resolve())
+    for entry in folder.iterdir():
+        if entry.name in passed_over or ".duckdb" in entry.suffixes:
+            continue
+        if entry.is_dir():
+            if entry.resolve() not in above:  # a link back up has no end
+                yield from _files(entry, above=above)
+        elif entry.is_file():
+            yield entry

@@ -18,7 +18,8 @@ from olistctl.config import Settings
 from olistctl.errors import DataError, EnvironmentFault, Interrupted, OlistctlError, UsageError
 from olistctl.ledger import LoggedError, PipelineRun
 from olistctl.results import Finding, NoProgress, Progress, counted
-from olistctl.warehouse import Stage, holder_is_alive, is_as_published, machine_fault, open_stage, stage_folder
+from olistctl.runs import StageResult
+from olistctl.warehouse import Stage, holder_is_alive, is_as_published, machine_fault, open_stage
 
 log = logs.get_logger(__name__)
 
@@ -26,17 +27,6 @@ log = logs.get_logger(__name__)
 # which a full refresh rebuilds the rest; nothing.
 Beginning = Literal["copy", "history", "empty"]
 _HISTORY = ("snapshots", "quality")
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """One line of the summary: a stage, how it ended, how many rows it handled."""
-
-    stage: str
-    result: str  # ok, warnings, failed
-    rows: int | None
-    seconds: float
-    note: str
 
 
 @dataclass(frozen=True)
@@ -140,7 +130,7 @@ def has_leftovers(settings: Settings) -> bool:
     """Tell whether a run that was killed, or published nothing, left something that the next one clears up."""
     if holder_is_alive(settings.state_dir):
         return False
-    return stage_folder(settings).exists() or bool(journal.read_journal(settings.journal_dir))
+    return settings.stage_dir.exists() or bool(journal.read_journal(settings.journal_dir))
 
 
 def _fill(work: Work, begin_with: Beginning) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,21 +32,32 @@ def empty(tmp_path: Path) -> Project:
 
 def test_help_lists_every_command_and_each_has_its_own_help(empty: Project) -> None:
     text = empty.ok("--help").stdout
-    shown = [line.split()[1] for line in text.splitlines() if line.startswith("│ ") and line[2].isalpha()]
-    assert shown == list(COMMANDS)
+    assert re.findall(r"^  ([a-z]+)  +[A-Z]", text, re.MULTILINE) == list(COMMANDS)
+    assert [panel for panel in ("Pipeline:", "Inspect and mend:", "Global options:") if panel not in text] == []
     for command in COMMANDS:
         names = GROUPS.get(command, ())
         for own in [[command, name] for name in names] or [[command]]:
             assert "--json" in empty.ok(*own, "--help").stdout, "the global options stand after the command too"
         if names:
             text = empty.ok(command, "--help").stdout
-            assert [name for name in names if f"│ {name} " not in text] == []
+            assert [name for name in names if f"\n  {name} " not in text] == []
 
 
 def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
     probe = f"import sys, olistctl.cli; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_must_be_instant_does_without_the_heavy_and_without_rich(empty: Project) -> None:
+    probe = (
+        "import sys; from olistctl.cli import app\n"
+        "try: app.app(sys.argv[1:])\n"
+        f"except SystemExit: print([name for name in {[*HEAVY]} if name in sys.modules])"
+    )
+    for arguments in (["--help"], ["--version"], ["quarantine", "--help"]):
+        done = subprocess.run([sys.executable, "-c", probe, *arguments], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]", arguments
 
 
 def test_version_is_the_packages(empty: Project) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from olistctl.sources import Fingerprints, identity_of
+from olistctl.identities import identity_of
+from olistctl.sources import Fingerprints
 
 OLD = 1_500_000_000
 KNOWN = "0" * 64  # the hash of nothing: who returns it has not read the file

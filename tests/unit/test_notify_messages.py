@@ -25,7 +25,7 @@ from olistctl.notify.messages import (
     without,
 )
 from olistctl.results import Finding
-from olistctl.writing import StageResult
+from olistctl.runs import StageResult
 
 PLACE = Place("desk-1", Path("/data/dw.duckdb"))
 HOUR = 60.0

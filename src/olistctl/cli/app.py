@@ -29,6 +29,7 @@ from olistctl.cli import (
     commands_watch,
 )
 from olistctl.cli.call import INSPECT, PIPELINE, SETUP, SHARE, Call, with_globals
+from olistctl.cli.help import Command, Group
 from olistctl.errors import EnvironmentFault, ExitCode, Interrupted, OlistctlError
 from olistctl.results import Finding
 
@@ -37,8 +38,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "Exit codes: 0 done · 1 the data failed a check · 2 usage or configuration · 3 a bug · 4 busy · 130 interrupted"
     ),
@@ -59,7 +61,7 @@ def _global(
 ) -> None:
     """From the nine Olist CSVs to a tested, documented warehouse.
 
-    [bold]Begin here:[/bold]
+    Begin here:
 
       olistctl sample --orders 2000 --out data/source
 
@@ -71,10 +73,10 @@ def _global(
 
 def _group(module: ModuleType) -> typer.Typer:
     """Make a group of commands of the public functions of a module, in their order."""
-    group = typer.Typer(help=module.HELP, no_args_is_help=True)
+    group = typer.Typer(help=module.HELP, no_args_is_help=True, cls=Group)
     for name, function in vars(module).items():
         if isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_"):
-            group.command(name.rstrip("_"))(with_globals(function))
+            group.command(name.rstrip("_"), cls=Command)(with_globals(function))
     return group
 
 
@@ -102,7 +104,7 @@ for _panel, _name, _function in (
     if isinstance(_function, ModuleType):
         app.add_typer(_group(_function), name=_name, rich_help_panel=_panel)
     else:
-        app.command(_name, rich_help_panel=_panel)(with_globals(_function))
+        app.command(_name, cls=Command, rich_help_panel=_panel)(with_globals(_function))
 
 
 def main() -> NoReturn:

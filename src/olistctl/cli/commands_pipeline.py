@@ -11,7 +11,7 @@ from olistctl.cli.call import Call
 from olistctl.cli.run_report import render_plan, render_run
 
 if TYPE_CHECKING:
-    from olistctl.pipeline import RunReport
+    from olistctl.runs import RunReport
 
 SourceDir = Annotated[
     Path | None,
@@ -117,19 +117,23 @@ def _execute(
     junit: Path | None = None,
 ) -> None:
     from olistctl.errors import ExitCode
-    from olistctl.pipeline import run_pipeline
+    from olistctl.idleness import known_idle
 
     settings = call.logged_settings(source_dir=source_dir, **{"lock.wait_seconds": wait})
     console = call.console
-    with console.progress() as progress:
-        report = run_pipeline(
-            settings,
-            name,
-            full_refresh=full_refresh,
-            strict=strict,
-            accepted=_accepted(accept),
-            progress=progress,
-        )
+    report = None if full_refresh or accept else known_idle(settings, name, strict=strict)
+    if report is None:
+        from olistctl.pipeline import run_pipeline  # which takes longer than to see that nothing has changed
+
+        with console.progress() as progress:
+            report = run_pipeline(
+                settings,
+                name,
+                full_refresh=full_refresh,
+                strict=strict,
+                accepted=_accepted(accept),
+                progress=progress,
+            )
     if junit and report.tests:
         _write_junit(junit, report)
     if call.json:

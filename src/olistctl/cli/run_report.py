@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from olistctl.console import Console
-    from olistctl.pipeline import RunReport
     from olistctl.planning import Plan
     from olistctl.quality import Flow
+    from olistctl.runs import RunReport
 
 _MOST_COLUMNS = 8
 

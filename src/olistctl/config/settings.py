@@ -86,6 +86,11 @@ class Settings:
         return self.state_dir / "dbt"
 
     @property
+    def stage_dir(self) -> Path:
+        """The folder of the stage file, which is there only while a command writes, or after a kill."""
+        return self.state_dir / "stage"
+
+    @property
     def journal_dir(self) -> Path:
         """The folder of the runs that no published warehouse holds yet."""
         return self.state_dir / "journal"

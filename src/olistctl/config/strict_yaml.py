@@ -109,7 +109,7 @@ def read_yaml(file: Path) -> Node:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the configuration file cannot be read: {error}", where=str(file)) from None
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # libyaml, where it is there
         if root is None:
             raise ConfigError("the file is empty", where=str(file))
         return _build(file, "", root, yaml.SafeLoader(""))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from olistctl.ledger import Ticket
 from olistctl.results import Finding, counted, printable
-from olistctl.writing import StageResult
+from olistctl.runs import StageResult
 
 TEXT_LENGTH = 300  # characters of one message, place or next step
 BODY_LENGTH = 3500  # characters; the shortest limit of the usual channels is 4,096

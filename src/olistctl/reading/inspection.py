@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from olistctl.identities import Identity, identity_of
 from olistctl.reading.records import MAX_RECORD_BYTES, UTF8_BOM, RecordScan, Suspicion, scan_records
 from olistctl.results import utc_time
-from olistctl.sources import Identity, Source, SourceFile, identity_of
+from olistctl.sources import Source, SourceFile
 
 # First bytes of what is often found under a .csv name and is none.
 _OTHER_FORMATS = (

@@ -2,7 +2,7 @@
 
 from olistctl.sources.contract import Column, Contract, ForeignKey, Source, load_contract
 from olistctl.sources.discovery import SourceFile, find_files, sha256_of
-from olistctl.sources.fingerprints import Fingerprints, Identity, identity_of
+from olistctl.sources.fingerprints import Fingerprints
 from olistctl.sources.rules import Rule
 
 __all__ = [
@@ -10,12 +10,10 @@ __all__ = [
     "Contract",
     "Fingerprints",
     "ForeignKey",
-    "Identity",
     "Rule",
     "Source",
     "SourceFile",
     "find_files",
-    "identity_of",
     "load_contract",
     "sha256_of",
 ]

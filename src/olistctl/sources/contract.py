@@ -84,6 +84,7 @@ class Contract:
 
     file: Path
     sources: tuple[Source, ...]
+    rules_file: Path | None = None  # another file that it was read from
 
     def source(self, name: str) -> Source:
         """Return a source by name.
@@ -114,7 +115,8 @@ def load_contract(file: Path) -> Contract:
     nodes = top["sources"].mapping()
     if not nodes:
         raise top["sources"].error("there are no sources")
-    rules = _rules_by_source(file, top["rules"], nodes) if "rules" in top else {}
+    rules_file = Path(os.path.normpath(file.parent / top["rules"].text())) if "rules" in top else None
+    rules = _rules_by_source(rules_file, nodes) if rules_file else {}
     sources = [_source(name, node, rules.get(name, ())) for name, node in nodes.items()]
     by_name = {source.name: source for source in sources}
     tables: dict[str, str] = {}
@@ -125,12 +127,12 @@ def load_contract(file: Path) -> Contract:
         tables[source.table] = source.name
         _check_references(source, node, by_name)
         _check_ownership(source, node, sources)
-    return Contract(file, tuple(sources))
+    return Contract(file, tuple(sources), rules_file)
 
 
-def _rules_by_source(file: Path, node: Node, sources: Iterable[str]) -> dict[str, tuple[Rule, ...]]:
+def _rules_by_source(file: Path, sources: Iterable[str]) -> dict[str, tuple[Rule, ...]]:
     by_source: dict[str, tuple[Rule, ...]] = {}
-    for source, rule in load_rules(Path(os.path.normpath(file.parent / node.text()))):
+    for source, rule in load_rules(file):
         name = source.one_of(sources)
         by_source[name] = (*by_source.get(name, ()), rule)
     return by_source

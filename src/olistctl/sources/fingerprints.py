@@ -6,25 +6,15 @@ import json
 import os
 import re
 import stat
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from olistctl.drafts import written
+from olistctl.identities import Identity, identity_of, is_still
 from olistctl.sources.discovery import sha256_of
 
-# A file that was written just before it was hashed may be written again without a change of its times, which are as
-# coarse as two seconds on some file systems.
-_STILL_FOR_NS = 2_000_000_000
 _MAX_BYTES = 16 << 20  # of the file in which the hashes are kept; some 200 are written for each
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-Identity = tuple[int, ...]
-
-
-def identity_of(status: os.stat_result) -> Identity:
-    """Return what no other file, and no other content of this one, has."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode
 
 
 class Fingerprints:
@@ -63,9 +53,8 @@ class Fingerprints:
 
     def note(self, path: Path, identity: Identity, sha256: str) -> None:
         """Keep the hash of a file that had this identity before and after it was read."""
-        *_, modified, changed, _mode = identity
         with suppress(OSError):
-            if identity_of(path.stat()) == identity and time.time_ns() - max(modified, changed) > _STILL_FOR_NS:
+            if identity_of(path.stat()) == identity and is_still(identity):
                 self._known[str(path)] = identity, sha256
                 self._is_changed = True
 

@@ -6,16 +6,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from olistctl.drafts import written
+from olistctl.project_files import dbt_files
 
-# What dbt and others write into the project's folder, and what no model is made of anywhere in it.
-_WRITTEN_BY_DBT = frozenset({"target", "logs", ".user.yml"})
-_NO_PART = frozenset({".git", "__pycache__", ".DS_Store"})
 # The state of the project that dbt parsed last.
 PARSED = "parsed.json"
 _ENV_VAR = re.compile(rb"\benv_var\s*\(\s*(?:'(\w+)'|\"(\w+)\")?")
@@ -32,7 +30,7 @@ def project_sha256(project: Path) -> str:
         OSError: one cannot be read.
     """
     digest = hashlib.sha256()
-    for file in sorted(_files(project, _NO_PART | _WRITTEN_BY_DBT)):
+    for file in sorted(dbt_files(project)):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         digest.update(f"{file.relative_to(project).as_posix()}\0{content}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
@@ -41,7 +39,7 @@ def project_sha256(project: Path) -> str:
 def environment_of(project: Path) -> dict[str, str | None] | None:
     """Return the environment variables that the files of a dbt project name; None where one computes a name."""
     found: dict[str, str | None] = {}
-    for file in _files(project, _NO_PART | _WRITTEN_BY_DBT):
+    for file in dbt_files(project):
         for single, double in _ENV_VAR.findall(file.read_bytes()):
             if not (single or double):
                 return None
@@ -121,18 +119,6 @@ def is_parsed(artifacts: Path, state: Mapping[str, Any]) -> bool:
         return bool(json.loads((artifacts / PARSED).read_text(encoding="utf-8")) == state)
     except (OSError, ValueError):
         return False
-
-
-def _files(folder: Path, passed_over: Set[str] = _NO_PART, above: tuple[Path, ...] = ()) -> Iterable[Path]:
-    above = (*above, folder.resolve())
-    for entry in folder.iterdir():
-        if entry.name in passed_over or ".duckdb" in entry.suffixes:
-            continue
-        if entry.is_dir():
-            if entry.resolve() not in above:  # a link back up has no end
-                yield from _files(entry, above=above)
-        elif entry.is_file():
-            yield entry
 
 
 def _roots(sources: Mapping[str, Any], tables: Collection[str] | None) -> set[str] | None:

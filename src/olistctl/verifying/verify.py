@@ -12,9 +12,10 @@ from olistctl.config import Settings
 from olistctl.errors import OlistctlError, TransformError, UsageError
 from olistctl.loading import Limits
 from olistctl.loading.report import MISSING, UNCHANGED
-from olistctl.pipeline import RunReport, run_pipeline
+from olistctl.pipeline import run_pipeline
 from olistctl.planning import CHANGED_OUTSIDE, Standing, fingerprints_of, read_standing
 from olistctl.results import Finding, Progress, counted
+from olistctl.runs import RunReport
 from olistctl.sources import find_files, load_contract
 from olistctl.verifying.compare import TableComparison, compare_warehouses
 from olistctl.verifying.scratch import scratch_of

@@ -4,7 +4,7 @@ from olistctl.warehouse.connection import connect, connect_scratch, quote, read_
 from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
 from olistctl.warehouse.lock import holder_is_alive, writer_lock
 from olistctl.warehouse.published import is_as_published
-from olistctl.warehouse.stage import Published, Stage, fold_in_log, identity, open_stage, stage_file, stage_folder
+from olistctl.warehouse.stage import Published, Stage, fold_in_log, identity, open_stage, stage_file
 from olistctl.warehouse.versions import Version, flush, list_versions, versions_folder
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "quote",
     "read_only",
     "stage_file",
-    "stage_folder",
     "versions_folder",
     "writer_lock",
 ]

@@ -274,14 +274,9 @@ class Stage:
         flush(folder)
 
 
-def stage_folder(settings: Settings) -> Path:
-    """Return the folder of the stage file, which is there only while a command writes, or after a kill."""
-    return settings.state_dir / "stage"
-
-
 def stage_file(settings: Settings) -> Path:
     """Return the stage file, which has the live file's name."""
-    return stage_folder(settings) / settings.warehouse.name
+    return settings.stage_dir / settings.warehouse.name
 
 
 @contextmanager
@@ -296,7 +291,7 @@ def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = Fals
         DamagedWarehouse: DuckDB cannot read the live file.
         EnvironmentFault: the folder cannot be written.
     """
-    folder = stage_folder(settings)
+    folder = settings.stage_dir
     with writer_lock(settings.state_dir, command, settings.lock_wait_seconds):
         try:
             _make_empty(settings, folder)

@@ -16,10 +16,11 @@ from olistctl.config import Settings
 from olistctl.errors import BusyError, Interrupted, OlistctlError
 from olistctl.heartbeat import Heartbeat, WatcherState, now, watch_folder
 from olistctl.loading import FileState, Limits
-from olistctl.pipeline import RunReport, run_pipeline, warm_up
+from olistctl.pipeline import run_pipeline, warm_up
 from olistctl.planning import files_present, find_standing, fingerprints_of
 from olistctl.reading import CHANGED_WHILE_READ, UNREADABLE
 from olistctl.results import Finding, NoProgress, Progress, counted
+from olistctl.runs import RunReport
 from olistctl.sources import load_contract
 from olistctl.warehouse import writer_lock
 from olistctl.watching.folder import Folder, Listing, Mark
