@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from olistctl.reading.records import SURPLUS_FIELD, RecordScan, match_offsets, places_of, scan_records
+from olistctl.reading import records
+from olistctl.reading.records import SURPLUS_FIELD, RecordScan, Suspicion, match_offsets, places_of, scan_records
 from tests.delivery import FILES, RECORDS
 from tests.unit.oracle import csv_bytes, line_of, rows_of
 
@@ -45,6 +47,48 @@ def scan(file: Path, data: bytes) -> RecordScan:
 )
 def test_records_are_counted_line_ends_in_quotes_and_blank_lines_aside(file: Path, data: bytes, records: int) -> None:
     assert scan(file, data).records == records
+
+
+PIECES = st.sampled_from(
+    [
+        b"a",
+        b",",
+        b'"',
+        b'""',
+        b"\n",
+        b"1,2\n",
+        b"1,2,\n",
+        b'1,2,""\n',
+        b'"x","y"\n',
+        b'1,"x\n',
+        b" ",
+        "é".encode(),
+        b"\xff",
+        b"\r",
+    ]
+)
+
+
+@given(pieces=st.lists(PIECES, max_size=60), stretch=st.integers(1, 40))
+@settings(
+    max_examples=400, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_lines_read_by_stretches_are_what_they_are_one_by_one(
+    tmp_path: Path, pieces: list[bytes], stretch: int
+) -> None:
+    data = b"a,b\n" + b"".join(pieces)
+    file = tmp_path / "pieces.csv"
+    file.write_bytes(data)
+    known = Suspicion(
+        nul=False,
+        carriage_return=b"\r" in data,
+        blank_beside_quote=b'" ' in data or b' "' in data,
+        repeated_header=b"a,b\n" in data[4:],
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_STRETCH", stretch)
+        found = scan_records(file, suspicion=known)
+    assert replace(found, suspicion=Suspicion()) == scan_records(file)
 
 
 @pytest.mark.parametrize("source", FILES)

@@ -7,13 +7,15 @@ that DuckDB would load without a word although something is wrong with them.
 from __future__ import annotations
 
 import csv
+import math
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 UTF8_BOM = b"\xef\xbb\xbf"
 MAX_RECORD_BYTES = 64_000_000  # a record must fit into memory; DuckDB itself rejects those over 16 MB
@@ -28,6 +30,11 @@ _CLEAR_END = re.compile(_FAULTY_FIELD + rb"(?:," + _FAULTY_FIELD + rb")*+\r?\n?"
 _QUOTED = re.compile(rb'"[^"]*+"')
 _FIELDS = re.compile(r'(?:^|,)("(?:[^"]|"")*+"[^,]*+|[^,]*+)')
 _OPENS_A_QUOTE = re.compile(rb"(?:" + _FAULTY_FIELD + rb',)*+"(?:[^"]++|"")*+')
+
+_STRETCH = 1 << 17
+_NOT_PLAIN = (b"\n\n", b",\n", b',""\n')
+_BLANK_BESIDE_QUOTE = (b'" ', b' "')
+_NEITHER_QUOTE_NOR_END = bytes(byte for byte in range(256) if byte not in b'"\n')
 
 STRAY_QUOTE, SURPLUS_FIELD, REPEATED_HEADER, UNENDED = (
     "stray_quote",
@@ -51,6 +58,11 @@ class Suspicion:
     carriage_return: bool = True
     blank_beside_quote: bool = True
     repeated_header: bool = True
+
+    @property
+    def allows_stretches(self) -> bool:
+        """Tell whether lines that `_is_plain` finds nothing in hold nothing else, either."""
+        return not (self.nul or self.carriage_return or self.repeated_header)
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,13 @@ class RecordScan:
     nul_line: int | None = None
     bad_utf8_line: int | None = None
 
+    def count(self, records: int, line: int) -> None:
+        """Count records that follow each other line by line from this one on."""
+        shift = line - self.records - 2
+        if shift != (self.line_shifts[-1][1] if self.line_shifts else 0):
+            self.line_shifts.append((self.records + 1, shift))
+        self.records += records
+
     def has_mixed_line_ends(self) -> bool:
         """Tell whether records end in different ways."""
         return bool(self.crlf_ends and self.lf_ends)
@@ -101,10 +120,9 @@ def scan_records(
     what the file may hold at all (None: anything).
     """
     scan = RecordScan(suspicion=suspicion or Suspicion())
-    shift = 0
     since_told = 0
     raw = b""
-    for line, raw, _ in _raw_records(file, scan):
+    for line, raw, _, records in _raw_records(file, scan, by_stretches=scan.suspicion.allows_stretches):
         since_told += len(raw)
         if on_bytes and since_told > 1 << 20:
             on_bytes(since_told)
@@ -115,10 +133,10 @@ def scan_records(
             scan.blank_lines += 1
             continue
         else:
-            scan.records += 1
-            if line - scan.records - 1 != shift:
-                shift = line - scan.records - 1
-                scan.line_shifts.append((scan.records, shift))
+            scan.count(records, line)
+            if records > 1:
+                scan.lf_ends += records
+                continue
             _note_silent_fault(scan, raw, line)
         _note_bytes(scan, raw, line)
     if scan.records and not raw.endswith(b"\n") and not may_end_open:
@@ -230,7 +248,7 @@ def stray_quotes(file: Path, lines: Collection[int] | None = None) -> StrayQuote
 def _places(file: Path) -> Iterator[RecordPlace]:
     """Give the place of every record; the header has the number 0."""
     number = -1
-    for line, raw, offset in _raw_records(file, RecordScan(suspicion=Suspicion(nul=False))):
+    for line, raw, offset, _ in _raw_records(file, RecordScan(suspicion=Suspicion(nul=False))):
         if number >= 0 and raw in _BLANK:
             continue
         number += 1
@@ -253,35 +271,94 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _raw_records(file: Path, scan: RecordScan) -> Iterator[tuple[int, bytes, int]]:
-    """Give the starting line, the bytes and the offset of each record, the header included."""
-    pending: list[bytes] = []
-    offset = start = held = 0
-    start_line = 1
-    look_for_nul = scan.suspicion.nul
+def _raw_records(file: Path, scan: RecordScan, *, by_stretches: bool = False) -> Iterator[tuple[int, bytes, int, int]]:
+    """Give the starting line, the bytes and the offset of each record, the header included, and 1.
+
+    `by_stretches`: lines that are plain come together, with the number of the records that they are.
+    """
     with file.open("rb") as stream:
-        for number, line in enumerate(iter(partial(stream.readline, MAX_RECORD_BYTES), b""), start=1):
-            if look_for_nul and b"\0" in line and scan.nul_line is None:
-                scan.nul_line = number
+        walk = _Walk(stream, scan)
+        yield from walk.records(1)  # the header
+        while not walk.is_over:
+            block = _whole_lines(stream) if by_stretches else b""
+            if block and _is_plain(block, scan.suspicion):
+                lines = block.count(b"\n")
+                yield walk.line, block, walk.offset, lines
+                walk.pass_over(lines, len(block))
+            else:
+                stream.seek(walk.offset)
+                yield from walk.records(max(1, len(block)) if by_stretches else None)
+
+
+@dataclass
+class _Walk:
+    """Where the reading of a file stands: the line, and the offset, at which the next record begins."""
+
+    stream: BinaryIO
+    scan: RecordScan
+    line: int = 1
+    offset: int = 0
+    is_over: bool = False
+
+    def pass_over(self, lines: int, size: int) -> None:
+        """Go on behind what was read."""
+        self.line += lines
+        self.offset += size
+
+    def records(self, size: int | None) -> Iterator[tuple[int, bytes, int, int]]:
+        """Give record by record until so many bytes are read; None: to the end."""
+        until = math.inf if size is None else self.offset + size
+        while self.offset < until and not self.is_over:
+            raw, lines = self._next()
+            if raw:
+                yield self.line, raw, self.offset, 1
+                self.pass_over(lines, len(raw))
+
+    def _next(self) -> tuple[bytes, int]:
+        """Read a record and return it with the number of its lines; nothing where there is none."""
+        scan, held = self.scan, 0
+        lines: list[bytes] = []
+        while line := self.stream.readline(MAX_RECORD_BYTES):
+            if scan.suspicion.nul and b"\0" in line and scan.nul_line is None:
+                scan.nul_line = self.line + len(lines)
             held += len(line)
             if held >= MAX_RECORD_BYTES:
-                scan.too_long_line = start_line
-                return
-            offset += len(line)
+                scan.too_long_line, self.is_over = self.line, True
+                return b"", 0
             is_odd = line.count(b'"') & 1
-            if pending:
-                pending.append(line)
-                if not is_odd:
-                    continue
-                line = b"".join(pending)
-                pending.clear()
-            elif is_odd and _OPENS_A_QUOTE.fullmatch(line.removeprefix(UTF8_BOM) if number == 1 else line):
-                scan.open_quote_line = number
-                pending.append(line)
-                continue
-            yield start_line, line, start
-            start, start_line, held = offset, number + 1, 0
-    if pending:
-        yield start_line, b"".join(pending), start
-    else:
-        scan.open_quote_line = None
+            if not lines and not (is_odd and self._opens_a_quote(line)):
+                return line, 1
+            lines.append(line)
+            if len(lines) == 1:
+                scan.open_quote_line = self.line
+            elif is_odd:
+                return b"".join(lines), len(lines)
+        self.is_over = True
+        if not lines:
+            scan.open_quote_line = None
+        return b"".join(lines), len(lines)
+
+    def _opens_a_quote(self, line: bytes) -> bool:
+        return _OPENS_A_QUOTE.fullmatch(line if self.offset else line.removeprefix(UTF8_BOM)) is not None
+
+
+def _whole_lines(stream: BinaryIO) -> bytes:
+    """Read some lines; nothing where the next one has no end for long."""
+    block = stream.read(_STRETCH)
+    end = block.rfind(b"\n") + 1
+    stream.seek(end - len(block), os.SEEK_CUR)
+    return block[:end]
+
+
+def _is_plain(block: bytes, suspicion: Suspicion) -> bool:
+    """Tell whether each of these lines is a record, and none is one that `_note_silent_fault` would look into.
+
+    A line is a record by itself where its quotes are even: what is left of a line's quotes is none once pairs are gone.
+    """
+    signs = (*_NOT_PLAIN, *_BLANK_BESIDE_QUOTE) if suspicion.blank_beside_quote else _NOT_PLAIN
+    return (
+        not block.startswith(b"\n")
+        and not any(sign in block for sign in signs)
+        and b'"' not in block.translate(None, _NEITHER_QUOTE_NOR_END).replace(b'""', b"")
+        and (block.isascii() or _is_utf8(block))
+    )

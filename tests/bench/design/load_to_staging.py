@@ -151,6 +151,12 @@ class DuckDBLoader:
                 ADD COLUMN _run_id VARCHAR DEFAULT 'design'
             """)
 
+        if "_is_current" not in column_names:
+            self.conn.execute(f"""
+                ALTER TABLE {staging_table}
+                ADD COLUMN _is_current BOOLEAN DEFAULT true
+            """)
+
     def load_all(self) -> dict[str, dict[str, Any]]:
         """Load all CSV files to staging"""
         files_to_load = {
