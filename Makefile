@@ -33,8 +33,9 @@ lint: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts and the SQL floor, and small runs against a full one (half an hour)
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts, dlt + dbt and the SQL floor, and small runs against a full one (half an hour)
+	$(BIN)/python -m tests.bench --peer
+	$(BIN)/python -m tests.bench.startup
 	$(BIN)/python -m tests.bench.deliveries --times 1 10
 	$(BIN)/python -m tests.bench.watching
 	$(BIN)/python -m tests.bench.anomalies

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: a full refresh against the design's scripts and the SQL floor.
+"""`python -m tests.bench`: a full refresh against the design's scripts, a dlt + dbt pipeline, and the SQL floor.
 
 All contestants run in turn (A B C, A B C, …) after one warm-up each. Time decides nothing about the exit code:
 0 when all contestants built the same warehouse, 1 when one failed or built another one.
@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         "--runs", type=_positive, default=3, help="measured runs of each contestant (default: %(default)s)"
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="use the nine CSVs in DIR; no later deliveries")
+    parser.add_argument(
+        "--peer", action="store_true", help="against a dlt + dbt pipeline, too, in an environment made for it"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
         "--smoke",
@@ -72,11 +75,10 @@ def _measure(work: Path, options: argparse.Namespace) -> Result:
     data = options.data.absolute() if options.data else _generate(orders, work / "source")
     first = contestants.olistctl(work / "olistctl", data)
     # olistctl comes first: the others are made from what its run leaves behind.
-    field = (
-        first,
-        contestants.design(work / "design", data, first),
-        contestants.floor(work / "floor", data, first),
-    )
+    others = [contestants.design, contestants.floor]
+    if options.peer:
+        others.insert(1, contestants.peer)
+    field = (first, *(make(work / make.__name__, data, first) for make in others))
     measured: dict[str, list[Run]] = {contestant.name: [] for contestant in field}
     problems: list[str] = []
     for number in range(1 - warm_ups, runs + 1):

@@ -1,4 +1,4 @@
-"""The three contestants: each a command in its own folder that builds a warehouse from the same nine CSVs.
+"""The contestants: each a command in its own folder that builds a warehouse from the same nine CSVs.
 
 Every run starts from an empty warehouse. What dbt has parsed stays between the runs, as it does on a user's
 machine; the warm-up run pays for it.
@@ -18,12 +18,14 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from olistctl.reading.guards import SQL_TYPES
 from olistctl.sources import load_contract
 
 from .floor import plan_floor, sources_beside_raw
 from .warehouses import carry_over
 
 HERE = Path(__file__).parent
+_CONSTRAINTS = HERE.parents[1] / "constraints.txt"
 _DESIGN_SCRIPTS = ("extract_csv.py", "load_to_staging.py", "run_pipeline.py")
 _LOG_LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - \w+ - (Starting: (.+)|.+)$", re.MULTILINE)
 
@@ -51,9 +53,12 @@ class Contestant:
 
 
 def olistctl(folder: Path, data: Path) -> Contestant:
-    """Lay out a folder with `olistctl init`; the contestant is `run --full-refresh` in it."""
+    """Lay out a folder with `olistctl init`; the contestant is `run --full-refresh` in it, to the published file.
+
+    It writes no Parquet release, which none of the others does.
+    """
     argv = (sys.executable, "-m", "olistctl")
-    environment = _environment(OLISTCTL_SOURCE_DIR=str(data))
+    environment = _environment(OLISTCTL_SOURCE_DIR=str(data), OLISTCTL_PARQUET_DIR="none")
     folder.mkdir(parents=True)
     subprocess.run([*argv, "--quiet", "init", "."], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     warehouse = folder / "data" / "olist_dw.duckdb"
@@ -139,6 +144,58 @@ def floor(folder: Path, data: Path, first: Contestant) -> Contestant:
         warehouse=warehouse,
         argv=(sys.executable, str(HERE / "floor_process.py"), str(plan)),
         environment=_environment(),
+        before=before,
+        outcome=outcome,
+    )
+
+
+def peer(folder: Path, data: Path, first: Contestant) -> Contestant:
+    """Make an environment with dlt; the contestant is `peer/run_peer.py`: dlt to `raw`, then one `dbt build`.
+
+    Raises:
+        CalledProcessError: the packages cannot be installed.
+    """
+    folder.mkdir(parents=True)
+    python = folder / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(folder / ".venv")], check=True)
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", str(_CONSTRAINTS)]
+    subprocess.run([str(python), *install, "--requirement", str(HERE / "peer" / "requirements.txt")], check=True)
+    project = folder / "olist_dw_dbt"
+    shutil.copytree(first.folder / "olist_dw_dbt", project)
+    warehouse = folder / first.warehouse.name
+    contract = load_contract(first.folder / "config" / "sources.yml")
+    plan = {
+        "database": str(warehouse),
+        "state": str(folder / "state"),
+        "project": str(project),
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "sources": [
+            {
+                "table": source.table,
+                "file": str(data / source.file),
+                "columns": {column.name: SQL_TYPES[column.type] for column in source.columns},
+            }
+            for source in contract.sources
+        ],
+    }
+    (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+
+    def before() -> None:
+        _remove(warehouse)
+        shutil.rmtree(folder / "state", ignore_errors=True)
+        carry_over(first.warehouse, warehouse, sources_beside_raw(_target(first)))
+
+    def outcome(output: Path) -> Outcome:
+        report = json.loads(output.read_text(encoding="utf-8").splitlines()[-1])
+        return Outcome(report["seconds"], report["tests"])
+
+    return Contestant(
+        name="peer",
+        what="dlt + dbt",
+        folder=folder,
+        warehouse=warehouse,
+        argv=(str(python), str(HERE / "peer" / "run_peer.py"), "plan.json"),
+        environment=_environment(RUNTIME__DLTHUB_TELEMETRY="false"),
         before=before,
         outcome=outcome,
     )

@@ -1,8 +1,9 @@
 """`python -m tests.bench.watching`: how long after its last byte a small delivery is in the published file.
 
 A watcher runs on generated data; deliveries of new orders are written into its folder, each when the one before is
-visible. Beside it stands what the same delivery costs by `olistctl run`, in a process of its own. Time decides nothing
-about the exit code: 0 when every delivery came in, 1 when one did not, or memory or open files grew without end.
+visible. Beside it stands what the same delivery, and a full refresh, cost by `olistctl run`, in a process of its own.
+Time decides nothing about the exit code: 0 when every delivery came in, 1 when one did not, or memory or open files
+grew without end.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Watched:
     settle: float
     median: float
     worst: float
+    run: float  # the median of what the watcher's runs took, without settling
     of_one_run: float
+    of_full: float
     memory_mb: tuple[int, int]
     open_files: tuple[int, int]
 
@@ -76,9 +79,10 @@ def _measure(folder: Path, orders: int, deliveries: int, settle: float) -> Watch
     desk.call("init", ".")
     desk.call("sample", "--orders", str(orders), "--seed", "1", "--out", str(desk.source_dir))
     desk.call("run")
+    of_full = desk.measure("run", "--full-refresh")[0].wall
     desk.deliver(0)
     of_one_run = desk.measure("run")[0].wall
-    seconds = []
+    seconds, runs = [], []
     command = [*desk.command("watch", "--json", "--debounce", str(settle))]
     with WatchProcess(command, folder, environment_of_child()) as watcher:
         watcher.wait_for("ready")
@@ -87,6 +91,7 @@ def _measure(folder: Path, orders: int, deliveries: int, settle: float) -> Watch
             written = time.perf_counter()
             _wait_until_visible(desk, watcher, number)
             seconds.append(time.perf_counter() - written)
+            runs.append(float(watcher.wait_for("delivered")["seconds"]))
             if number == 1:  # dbt has done everything once
                 first = _resources(watcher.pid)
         last = _resources(watcher.pid)
@@ -96,7 +101,9 @@ def _measure(folder: Path, orders: int, deliveries: int, settle: float) -> Watch
         settle,
         median(seconds),
         max(seconds),
+        median(runs),
         of_one_run,
+        of_full,
         (first[0], last[0]),
         (first[1], last[1]),
     )
@@ -133,6 +140,7 @@ def _print(result: Watched) -> None:
     print(f"{result.orders:,} orders, {result.deliveries} deliveries of new orders over five files")
     times = f"median {result.median:.1f} s, worst {result.worst:.1f} s"
     print(f"  last byte to visible   {times}; {result.settle:.1f} s of it to settle")
+    print(f"  the run alone          {result.run:.1f} s; {result.run / result.of_full:.2f} of a full refresh")
     print(f"  by `olistctl run`      {result.of_one_run:.1f} s; the watcher's median is {share:.2f} of that")
     print(f"  memory                 {result.memory_mb[0]} MB after the first, {result.memory_mb[1]} MB after the last")
     print(f"  open files             {result.open_files[0]} after the first, {result.open_files[1]} after the last")
