@@ -109,7 +109,7 @@ def test_a_load_killed_at_each_thing_it_does_to_its_files(
         range(1, len(things) + 1) if LONG else [n for n, thing in enumerate(things, 1) if _is_of_publication(thing)]
     )
     assert len(moments) > 6
-    for number in moments:
+    for number in moments[:: scaled(2, 1)]:
         yard = waiting.copy_to(tmp_path / str(number))
         code, done = aimed(yard, number, *arguments)
         assert code == -signal.SIGKILL, f"thing {number} of {len(things)} did not happen"
@@ -123,7 +123,7 @@ def test_a_version_that_must_be_copied_is_whole_or_absent(waiting: Yard, before:
     after = listing.generation()
     copying = [number for number, thing in enumerate(things, 1) if ".draft" in thing]
     assert len(copying) >= 3
-    for number in copying:
+    for number in copying[:: scaled(2, 1)]:
         yard = waiting.copy_to(tmp_path / str(number))
         code, done = aimed(yard, number, "load", no_links=True)
         assert code == -signal.SIGKILL
@@ -154,7 +154,7 @@ def test_a_command_that_mends_killed_at_each_thing_of_its_publication(
     _, things = aimed(loaded.copy_to(tmp_path / "listing"), 0, *arguments)
     moments = [number for number, thing in enumerate(things, 1) if LONG or _is_of_publication(thing)]
     assert len(moments) > 4
-    for number in moments:
+    for number in moments[:: scaled(2, 1)]:
         yard = loaded.copy_to(tmp_path / str(number))
         code, done = aimed(yard, number, *arguments)
         assert code == -signal.SIGKILL

@@ -81,7 +81,7 @@ def test_kills_at_any_moment_lose_nothing(waiting: Yard, tmp_path: Path) -> None
     yard = waiting.copy_to(tmp_path / "project")
     yard.ok("run")
     dice = random.Random(5)
-    for turn in range(scaled(2, 12)):
+    for turn in range(scaled(1, 12)):
         move_a_seller(yard, f"cidade {turn}")
         with watching(yard) as watcher:
             watcher.wait_for("running")

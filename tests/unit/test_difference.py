@@ -212,7 +212,7 @@ def current(desk: Desk) -> dict[str, str]:
     return dict(rows)
 
 
-@examples(60, 600)
+@examples(40, 600)
 @given(steps=st.lists(st.tuples(st.sampled_from([BASE, LATER]), st.none() | RECORDS), min_size=1, max_size=6))
 def test_every_key_whose_current_row_changes_is_noted(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, list[bytes] | None]]
