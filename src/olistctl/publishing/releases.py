@@ -21,7 +21,7 @@ from olistctl.config import Settings
 from olistctl.errors import EnvironmentFault, UsageError
 from olistctl.publishing.tables import PARQUET, SharedTable, reading, refused, shared_tables, writing
 from olistctl.results import NoProgress, Progress, to_plain
-from olistctl.warehouse import flush, is_as_published, writer_lock
+from olistctl.warehouse import flush, in_parallel, is_as_published, writer_lock
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -120,13 +120,16 @@ def _write(settings: Settings, draft: Path, name: str, progress: Progress) -> No
         tables = shared_tables(connection, settings.dbt_artifacts)
         build = _last_build(connection)
         progress.start("Writing Parquet", sum(table.rows for table in tables))
-        for table in tables:
+
+        def write(cursor: DuckDBPyConnection, table: SharedTable) -> None:
             file = draft / _path_of(table)
             file.parent.mkdir(parents=True, exist_ok=True)
             progress.advance(0, table.name)
             with writing(table, file):
-                table.copy_to(connection, file, PARQUET)
+                table.copy_to(cursor, file, PARQUET)
             progress.advance(table.rows)
+
+        in_parallel(connection, write, tables)
         progress.finish()
     manifest = {
         "release": name,

@@ -21,7 +21,7 @@ from olistctl.transform.dbt import DbtReport, NodeResult, call_dbt
 from olistctl.transform.jobs import COMPILE_TESTS, DbtPlace
 from olistctl.transform.parsing import parsing_state
 from olistctl.transform.project import ALWAYS_BUILT
-from olistctl.warehouse import machine_fault
+from olistctl.warehouse import in_parallel, machine_fault
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -105,12 +105,15 @@ def run_tests(
     progress = progress or NoProgress()
     started = time.perf_counter()
     progress.start("Testing", len(tests))
-    nodes = []
+
+    def run(cursor: DuckDBPyConnection, test: CompiledTest) -> NodeResult:
+        progress.advance(0, test.name)
+        node = _run(cursor, test)
+        progress.advance(1)
+        return node
+
     try:
-        for test in tests:
-            progress.advance(0, test.name)
-            nodes.append(_run(connection, test))
-            progress.advance(1)
+        nodes = in_parallel(connection, run, tests)
     finally:
         progress.finish()
     return DbtReport(tuple(nodes), round(time.perf_counter() - started, 2))

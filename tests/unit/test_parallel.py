@@ -1,0 +1,77 @@
+"""Many statements at a time on one database."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from olistctl.warehouse import in_parallel
+
+FOR_EVER = "select count(*) from range(1000000) as a (x), range(1000000) as b (y) where (x * y) % 7 = 3"
+
+
+def answer(cursor: duckdb.DuckDBPyConnection, number: int) -> int:
+    ((found,),) = cursor.execute("select max(a) + ? from t", [number]).fetchall()
+    return int(found)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(tmp_path / "dw.duckdb"), config={"threads": 2})
+    connection.execute("create table t as select range as a from range(101)")
+    return connection
+
+
+def test_results_come_in_the_order_of_the_items_and_statements_run_at_once(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    def work(cursor: duckdb.DuckDBPyConnection, number: int) -> int:
+        together.wait()
+        return answer(cursor, number)
+
+    with database:
+        assert in_parallel(database, work, range(20)) == [100 + number for number in range(20)]
+        assert in_parallel(database, work, []) == []
+
+
+def test_an_error_ends_all(database: duckdb.DuckDBPyConnection) -> None:
+    done: list[int] = []
+
+    def work(cursor: duckdb.DuckDBPyConnection, number: int) -> None:
+        if number == 0:
+            raise ValueError("of the first")
+        if number == 1:
+            cursor.execute(FOR_EVER)
+        done.append(number)
+
+    with database, pytest.raises(ValueError, match="of the first"):
+        in_parallel(database, work, range(1_000))
+    assert len(done) < 1_000
+
+
+def test_an_interruption_ends_what_runs(database: duckdb.DuckDBPyConnection) -> None:
+    begun = threading.Event()
+
+    def work(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+        begun.set()
+        cursor.execute(sql)
+
+    def interrupt() -> None:
+        begun.wait(20)
+        time.sleep(0.2)  # into the statement; before it, the test would be the same and prove less
+        main = threading.main_thread().ident
+        assert main
+        signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    started = time.monotonic()
+    with database, pytest.raises(KeyboardInterrupt):
+        in_parallel(database, work, [FOR_EVER] * 10)
+    assert time.monotonic() - started < 10
