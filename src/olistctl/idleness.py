@@ -40,7 +40,7 @@ def surroundings_of(settings: Settings, command: str, rules_file: Path | None) -
     None where that cannot be told by metadata: something was written just now, or is left behind by a run; or where
     the channels must hear of every run.
     """
-    if settings.notify_channels or settings.stage_dir.exists() or _has_entries(settings.journal_dir):
+    if settings.notify_channels or settings.stage_dir.exists() or _entries(settings.journal_dir):
         return None
     try:
         contract = (settings.contract_file, rules_file or settings.contract_file)
@@ -97,10 +97,6 @@ def _marks(files: Iterable[Path], *, must_be_still: bool = False) -> list[tuple[
 
 def _entries(folder: Path) -> tuple[Path, ...]:
     return tuple(folder.iterdir()) if folder.is_dir() else ()
-
-
-def _has_entries(folder: Path) -> bool:
-    return any(_entries(folder))
 
 
 def _file(settings: Settings) -> Path:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
@@ -156,7 +155,7 @@ def _test(state: _State, work: Work) -> Outcome:
     if tables is not None and not tables:
         return Outcome(None, "nothing to test")
     everything = tables is None
-    tests = compiled_tests(_dbt_place(work.settings, work.stage.file), work.progress)
+    tests = compiled_tests(DbtPlace.of(work.settings, work.stage.file), work.progress)
     with work.stage.connection() as connection:
         chosen = [test for test in tests if tables is None or test.is_about(tables)]
         state.tests = run_tests(connection, chosen, work.progress)
@@ -352,7 +351,7 @@ def warm_up(settings: Settings) -> None:
         Interrupted: the user asked to stop.
     """
     try:
-        prepare_dbt(_dbt_place(settings, stage_file(settings)))
+        prepare_dbt(DbtPlace.of(settings, stage_file(settings)))
     except Interrupted:
         raise
     except (OlistctlError, OSError) as error:
@@ -368,12 +367,8 @@ def _check_models(work: Work) -> None:
 def _dbt(
     work: Work, job: DbtJob, select: tuple[str, ...] = (), exclude: tuple[str, ...] = (), *, full_refresh: bool = False
 ) -> DbtReport:
-    place = _dbt_place(work.settings, work.stage.file)
+    place = DbtPlace.of(work.settings, work.stage.file)
     return run_dbt(job, place, select=select, exclude=exclude, full_refresh=full_refresh, progress=work.progress)
-
-
-def _dbt_place(settings: Settings, warehouse: Path) -> DbtPlace:
-    return DbtPlace(settings.dbt_project, warehouse, settings.dbt_artifacts, settings.target, settings.threads)
 
 
 def _models_done(work: Work, report: DbtReport) -> Outcome:

@@ -22,6 +22,7 @@ from olistctl.reading.guards import SQL_TYPES
 from olistctl.sources import load_contract
 
 from .floor import plan_floor, sources_beside_raw
+from .measure import cores
 from .warehouses import carry_over
 
 HERE = Path(__file__).parent
@@ -92,9 +93,8 @@ def design(folder: Path, data: Path, first: Contestant) -> Contestant:
     log = folder / "etl_pipeline.log"
 
     def before() -> None:
-        _remove(warehouse)
+        _empty(warehouse, first)
         log.unlink(missing_ok=True)
-        carry_over(first.warehouse, warehouse, sources_beside_raw(_target(first)))
 
     def outcome(output: Path) -> Outcome:
         results = json.loads((folder / "olist_dw_dbt" / "target" / "run_results.json").read_text(encoding="utf-8"))
@@ -127,15 +127,10 @@ def floor(folder: Path, data: Path, first: Contestant) -> Contestant:
     plan = folder / "plan.json"
 
     def before() -> None:
-        _remove(warehouse)
-        carry_over(first.warehouse, warehouse, sources_beside_raw(_target(first)))
+        _empty(warehouse, first)
         if not plan.exists():
             contract = load_contract(first.folder / "config" / "sources.yml")
             plan_floor(contract, data, _target(first), warehouse).write(plan)
-
-    def outcome(output: Path) -> Outcome:
-        report = json.loads(output.read_text(encoding="utf-8"))
-        return Outcome(report["seconds"], report["tests"])
 
     return Contestant(
         name="floor",
@@ -145,7 +140,7 @@ def floor(folder: Path, data: Path, first: Contestant) -> Contestant:
         argv=(sys.executable, str(HERE / "floor_process.py"), str(plan)),
         environment=_environment(),
         before=before,
-        outcome=outcome,
+        outcome=_printed,
     )
 
 
@@ -168,7 +163,7 @@ def peer(folder: Path, data: Path, first: Contestant) -> Contestant:
         "database": str(warehouse),
         "state": str(folder / "state"),
         "project": str(project),
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "threads": cores(),
         "sources": [
             {
                 "table": source.table,
@@ -181,13 +176,8 @@ def peer(folder: Path, data: Path, first: Contestant) -> Contestant:
     (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
 
     def before() -> None:
-        _remove(warehouse)
+        _empty(warehouse, first)
         shutil.rmtree(folder / "state", ignore_errors=True)
-        carry_over(first.warehouse, warehouse, sources_beside_raw(_target(first)))
-
-    def outcome(output: Path) -> Outcome:
-        report = json.loads(output.read_text(encoding="utf-8").splitlines()[-1])
-        return Outcome(report["seconds"], report["tests"])
 
     return Contestant(
         name="peer",
@@ -197,7 +187,7 @@ def peer(folder: Path, data: Path, first: Contestant) -> Contestant:
         argv=(str(python), str(HERE / "peer" / "run_peer.py"), "plan.json"),
         environment=_environment(RUNTIME__DLTHUB_TELEMETRY="false"),
         before=before,
-        outcome=outcome,
+        outcome=_printed,
     )
 
 
@@ -215,6 +205,18 @@ def _environment(**added: str) -> dict[str, str]:
 def _remove(warehouse: Path) -> None:
     for suffix in ("", ".wal"):
         warehouse.with_name(warehouse.name + suffix).unlink(missing_ok=True)
+
+
+def _printed(output: Path) -> Outcome:
+    """Read what a process of ours has printed in its last line."""
+    report = json.loads(output.read_text(encoding="utf-8").splitlines()[-1])
+    return Outcome(report["seconds"], report["tests"])
+
+
+def _empty(warehouse: Path, first: Contestant) -> None:
+    """Leave in a warehouse only what the models read beside `raw`, as the first contestant has left it."""
+    _remove(warehouse)
+    carry_over(first.warehouse, warehouse, sources_beside_raw(_target(first)))
 
 
 def _stages_of_log(log: str) -> dict[str, float]:

@@ -65,6 +65,11 @@ def run_child(argv: Sequence[str], *, folder: Path, environment: Mapping[str, st
     return Usage(wall, cpu, usage.ru_maxrss * _PEAK_UNIT / 1e6, others)
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _busy_seconds() -> float | None:
     """Return the seconds that all cores together have been busy since the machine started, if /proc tells."""
     try:

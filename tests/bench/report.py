@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from .measure import Usage
+from .measure import Usage, cores
 
 _PACKAGES = ("olistctl", "duckdb", "dbt-core", "dbt-duckdb")
 _REST = "start-up and the rest"
@@ -75,7 +75,7 @@ def machine_facts() -> Machine:
         date=datetime.now().astimezone().isoformat(timespec="seconds"),
         system=platform.platform(),
         processor=_processor(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         python=platform.python_version(),
         packages={package: version(package) for package in _PACKAGES},

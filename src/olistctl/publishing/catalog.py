@@ -62,10 +62,7 @@ def write_catalog(settings: Settings, file: Path) -> Catalog:
     with reading(settings) as connection:
         relations = _relations(connection)
         build = ledger.last_build(connection) if ledger.is_present(connection) else None
-    place = DbtPlace(
-        settings.dbt_project, settings.warehouse, settings.dbt_artifacts, settings.target, settings.threads
-    )
-    manifest = project_manifest(place)
+    manifest = project_manifest(DbtPlace.of(settings, settings.warehouse))
     failing = _failing(manifest, build)
     catalog = {
         "metadata": {

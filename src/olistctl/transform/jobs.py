@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from olistctl.config import Settings
+
 
 @dataclass(frozen=True)
 class DbtJob:
@@ -24,6 +26,11 @@ class DbtPlace:
     artifacts: Path
     target: str
     threads: int
+
+    @classmethod
+    def of(cls, settings: Settings, warehouse: Path) -> DbtPlace:
+        """Return the place of the settings' project, working on a warehouse file."""
+        return cls(settings.dbt_project, warehouse, settings.dbt_artifacts, settings.target, settings.threads)
 
 
 # Models and snapshots in the order of the graph. Tests are a stage of their own: a failing one is a warning

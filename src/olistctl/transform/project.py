@@ -67,7 +67,7 @@ def affected_models(
             return None
         if tables is not None and not tables:
             return ()
-        manifest = json.loads(_manifest_file(artifacts).read_text(encoding="utf-8"))
+        manifest = written_manifest(artifacts)
         passed_over = ("ephemeral", "view") if without_views else ("ephemeral",)
         return tuple(_downstream(manifest["nodes"], _roots(manifest["sources"], tables), passed_over))
     except (OSError, ValueError, KeyError, TypeError):  # cut short by a kill, or of another dbt
@@ -89,7 +89,7 @@ def written_manifest(artifacts: Path) -> dict[str, Any]:
         OSError: it cannot be read.
         ValueError: it is damaged.
     """
-    manifest = json.loads(_manifest_file(artifacts).read_text(encoding="utf-8"))
+    manifest = json.loads((artifacts / "target" / "manifest.json").read_text(encoding="utf-8"))
     if not isinstance(manifest, dict):
         raise ValueError("it holds no object")
     return manifest
@@ -98,10 +98,6 @@ def written_manifest(artifacts: Path) -> dict[str, Any]:
 def _is_of_today(project: Path, artifacts: Path) -> bool:
     parsed = json.loads((artifacts / PARSED).read_text(encoding="utf-8"))
     return bool(parsed["project"] == project_sha256(project))
-
-
-def _manifest_file(artifacts: Path) -> Path:
-    return artifacts / "target" / "manifest.json"
 
 
 def mark_parsed(artifacts: Path, state: Mapping[str, Any] | None) -> None:
