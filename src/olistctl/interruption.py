@@ -48,8 +48,8 @@ def ignore_from_now() -> None:
 def leave(code: int) -> NoReturn:
     """End the process with a code, now.
 
-    Python would wait for dbt's threads, and end by the signal itself where it was compiling when Ctrl-C came. What
-    it does at exit beside that is done: the log is closed, and multiprocessing does not complain of dbt's locks.
+    Python would wait for threads, and end by the signal itself where it was compiling when Ctrl-C came. What it does at
+    exit beside that is done: the log is closed.
     """
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

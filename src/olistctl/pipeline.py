@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -25,11 +26,9 @@ from olistctl.transform import (
     VIEWS,
     DbtJob,
     DbtPlace,
+    DbtProcess,
     DbtReport,
-    compiled_tests,
-    prepare_dbt,
     project_sha256,
-    run_dbt,
     run_tests,
     selectors,
 )
@@ -47,6 +46,7 @@ class _State:
     contract: Contract
     limits: Limits
     fingerprints: Fingerprints
+    dbt: DbtProcess
     full_refresh: bool = False
     only: frozenset[str] | None = None  # the files that may be taken; None: all
     inspections: tuple[Inspection, ...] = ()
@@ -125,7 +125,7 @@ def _transform(state: _State, work: Work) -> Outcome:
     rebuilt = not is_built or any(change.rebuilt for change in unbuilt)
     work.brings_data = True
     select, exclude = selectors(state.tables or ()), () if rebuilt else VIEWS
-    state.transform = _dbt(work, BUILD, select, exclude, full_refresh=rebuilt)
+    state.transform = _dbt(state, work, BUILD, select, exclude, full_refresh=rebuilt)
     outcome = _models_done(work, state.transform)
     build = ledger.Build(work.run_id, project, work.started_at)
     with work.stage.connection() as connection:
@@ -144,7 +144,7 @@ def _transform(state: _State, work: Work) -> Outcome:
 def _snapshot(state: _State, work: Work) -> Outcome:
     """Only the history: the dbt snapshots."""
     _check_models(work)
-    state.transform = _dbt(work, SNAPSHOT)
+    state.transform = _dbt(state, work, SNAPSHOT)
     return _models_done(work, state.transform)
 
 
@@ -155,7 +155,7 @@ def _test(state: _State, work: Work) -> Outcome:
     if tables is not None and not tables:
         return Outcome(None, "nothing to test")
     everything = tables is None
-    tests = compiled_tests(DbtPlace.of(work.settings, work.stage.file), work.progress)
+    tests = state.dbt.tests(DbtPlace.of(work.settings, work.stage.file), work.progress)
     with work.stage.connection() as connection:
         chosen = [test for test in tests if tables is None or test.is_about(tables)]
         state.tests = run_tests(connection, chosen, work.progress)
@@ -218,20 +218,23 @@ def run_pipeline(
     strict: bool = False,
     accepted: frozenset[str] = frozenset(),
     only: frozenset[str] | None = None,
+    dbt: DbtProcess | None = None,
     progress: Progress | None = None,
 ) -> RunReport:
     """Do the steps of a command on a stage file and publish it; a command with nothing to do leaves all as it is.
 
     `full_refresh` rebuilds everything but the history; `strict` turns warnings into a failure that publishes
     nothing; `accepted` are names of files that load however much they have shrunk; `only` are names of the files
-    that may be taken: any other counts as not there yet. The channels of the settings hear of it, a failure included;
-    one that cannot be reached is a finding of the report, or a note of the error.
+    that may be taken: any other counts as not there yet; `dbt` is a process to go on with. The channels
+    of the settings hear of it, a failure included; one that cannot be reached is a finding of the report, or a note
+    of the error.
 
     Raises:
         OlistctlError: the command could not be done; the live warehouse is as before.
     """
     try:
-        report = _run(settings, command, Limits.of(settings, accepted), only, full_refresh, strict, progress)
+        with nullcontext(dbt) if dbt else DbtProcess() as dbt:
+            report = _run(settings, command, Limits.of(settings, accepted), only, full_refresh, strict, dbt, progress)
     except Exception as error:
         if command != "verify":
             for problem in notify.tell_failed(settings, command, error):
@@ -251,10 +254,11 @@ def _run(
     only: frozenset[str] | None,
     full_refresh: bool,
     strict: bool,
+    dbt: DbtProcess,
     progress: Progress | None,
 ) -> RunReport:
     started = time.perf_counter()
-    state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), full_refresh, only)
+    state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), dbt, full_refresh, only)
     surroundings = None
     if not (full_refresh or limits.accepted or only is not None):
         surroundings = surroundings_of(settings, command, state.contract.rules_file)
@@ -264,6 +268,8 @@ def _run(
         seconds = time.perf_counter() - started
         log.info("%s: nothing has changed", command)
         return replace(idle, seconds=round(seconds, 2))
+    if "transform" in PIPELINES[command]:
+        warm_up(settings, dbt)
     work = write_warehouse(
         settings,
         command,
@@ -342,20 +348,9 @@ def _catch_up(settings: Settings, idle: RunReport, progress: Progress | None) ->
     return replace(idle, stages=(stage,))
 
 
-def warm_up(settings: Settings) -> None:
-    """Import dbt and parse the project, which the next run in this process is spared; what is wrong it will say.
-
-    It holds no lock: what dbt leaves of it, another olistctl may overwrite, and a reader must not trust anyway.
-
-    Raises:
-        Interrupted: the user asked to stop.
-    """
-    try:
-        prepare_dbt(DbtPlace.of(settings, stage_file(settings)))
-    except Interrupted:
-        raise
-    except (OlistctlError, OSError) as error:
-        log.info("dbt is not warm: %s", error)
+def warm_up(settings: Settings, dbt: DbtProcess) -> None:
+    """Let dbt be imported and the project be parsed for the next run with this process of dbt; do not wait for it."""
+    dbt.warm_up(DbtPlace.of(settings, stage_file(settings)))
 
 
 def _check_models(work: Work) -> None:
@@ -365,10 +360,16 @@ def _check_models(work: Work) -> None:
 
 
 def _dbt(
-    work: Work, job: DbtJob, select: tuple[str, ...] = (), exclude: tuple[str, ...] = (), *, full_refresh: bool = False
+    state: _State,
+    work: Work,
+    job: DbtJob,
+    select: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    *,
+    full_refresh: bool = False,
 ) -> DbtReport:
     place = DbtPlace.of(work.settings, work.stage.file)
-    return run_dbt(job, place, select=select, exclude=exclude, full_refresh=full_refresh, progress=work.progress)
+    return state.dbt.run(job, place, select=select, exclude=exclude, full_refresh=full_refresh, progress=work.progress)
 
 
 def _models_done(work: Work, report: DbtReport) -> Outcome:

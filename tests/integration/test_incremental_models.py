@@ -23,10 +23,9 @@ from olistctl.transform import (
     invoking,
     lend_parsing,
     parsing,
-    prepare_dbt,
-    run_dbt,
     selectors,
 )
+from olistctl.transform.dbt import prepare_dbt, run_dbt
 from tests.integration.conftest import Project
 
 INCREMENTAL = ("int_order_enriched", "fact_orders", "fact_order_items", "fact_payments", "fact_reviews")

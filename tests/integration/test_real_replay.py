@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from olistctl.config import Settings, load_settings
 from olistctl.pipeline import run_pipeline
 from olistctl.project_files import lay_out
+from olistctl.transform import DbtProcess
 from tests.comparison import PLACE, RUN_METADATA, differences
 from tests.dbt_project import switch_off_data_tests
 from tests.delivery import NAMES
@@ -24,7 +25,6 @@ from tests.torture.scale import LONG
 
 pytestmark = [
     pytest.mark.skipif(not REAL_DATA.is_dir(), reason=f"the real subset is not at {REAL_DATA}"),
-    pytest.mark.filterwarnings("ignore"),  # dbt in this process warns of things that are none of ours
     pytest.mark.xdist_group("real_replay"),
 ]
 
@@ -42,6 +42,7 @@ class Replay:
     """A project and the deliveries that may come to it, by the first month of each."""
 
     settings: Settings
+    dbt: DbtProcess
     header: dict[str, list[str]]
     whole: Tables
     months: dict[str, Tables]
@@ -68,7 +69,7 @@ class Replay:
             self._write(source, "", [])
 
     def run(self, *, full_refresh: bool = False) -> None:
-        run_pipeline(self.settings, "run", full_refresh=full_refresh)
+        run_pipeline(self.settings, "run", full_refresh=full_refresh, dbt=self.dbt)
 
     def _write(self, source: str, slot: str, rows: Iterable[list[str]]) -> None:
         file = self.settings.source_dir / NAMES[source].replace(".csv", f"{slot}.csv")
@@ -106,19 +107,26 @@ def _by_month(whole: Tables) -> dict[str, Tables]:
 
 
 @pytest.fixture(scope="module")
-def at_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dbt() -> Iterator[DbtProcess]:
+    with DbtProcess() as dbt:
+        yield dbt
+
+
+@pytest.fixture(scope="module")
+def at_once(tmp_path_factory: pytest.TempPathFactory, dbt: DbtProcess) -> Path:
     """The warehouse of all files in one run."""
     settings = _project(tmp_path_factory.mktemp("real_at_once") / "project", REAL_DATA)
-    run_pipeline(settings, "run")
+    run_pipeline(settings, "run", dbt=dbt)
     return settings.warehouse
 
 
 @pytest.fixture(scope="module")
-def replay(tmp_path_factory: pytest.TempPathFactory) -> Replay:
+def replay(tmp_path_factory: pytest.TempPathFactory, dbt: DbtProcess) -> Replay:
     read = {source: _read(source) for source in NAMES}
     whole = {source: rows[1:] for source, rows in read.items()}
     header = {source: rows[0] for source, rows in read.items()}
-    return Replay(_project(tmp_path_factory.mktemp("real_replay") / "project"), header, whole, _by_month(whole))
+    project = _project(tmp_path_factory.mktemp("real_replay") / "project")
+    return Replay(project, dbt, header, whole, _by_month(whole))
 
 
 @pytest.fixture(scope="module")

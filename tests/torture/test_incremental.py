@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,10 +24,11 @@ from hypothesis import strategies as st
 
 from olistctl.config import Settings, load_settings
 from olistctl.config.settings import variable_of
-from olistctl.errors import Interrupted, OlistctlError
+from olistctl.errors import OlistctlError
 from olistctl.pipeline import run_pipeline
 from olistctl.project_files import lay_out
 from olistctl.results import NoProgress
+from olistctl.transform import DbtProcess
 from tests.comparison import differences
 from tests.dbt_project import switch_off_data_tests
 from tests.integration.conftest import clean_environment
@@ -53,8 +55,8 @@ from tests.torture.deliveries import (
 from tests.torture.expected import BAD_SHARE, Expected
 from tests.torture.scale import LONG, examples, scaled
 
-# dbt in this process warns of things that are none of ours; one worker builds the project once.
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("incremental")]
+# One worker builds the project once.
+pytestmark = pytest.mark.xdist_group("incremental")
 
 KILLER = Path(__file__).with_name("killer.py")
 COMPARED = ("raw", "staging", "core", "mart", "snapshots")
@@ -131,6 +133,7 @@ class Stage:
     project: Settings
     desk: Desk
     expected: Expected
+    dbt: DbtProcess
     is_built: bool = True  # False after a full refresh that only loads
     is_in_step: bool = True  # what stands in core is built from what stands in raw
 
@@ -147,11 +150,11 @@ class Stage:
         if isinstance(command, Call):
             if command.command == "snapshot" and not self.is_built:
                 return
-            run_pipeline(self.project, command.command, full_refresh=command.full_refresh)
+            run_pipeline(self.project, command.command, full_refresh=command.full_refresh, dbt=self.dbt)
             self._note(command)
         elif isinstance(command, Disturbed):
             try:
-                run_pipeline(self.project, "run", progress=_Breaks(command.at))
+                run_pipeline(self.project, "run", dbt=self.dbt, progress=_Breaks(command.at))
             except RuntimeError:
                 return
             self._note(RUN)  # it had less to tell of
@@ -209,7 +212,7 @@ class Stage:
         data.rename(aside)
         try:
             _copy_data(aside, data)
-            run_pipeline(self.project, "run", full_refresh=True)
+            run_pipeline(self.project, "run", full_refresh=True, dbt=self.dbt)
             told = differences(aside / self.project.warehouse.name, self.project.warehouse, COMPARED)
         finally:
             _move_dbt(data, aside)
@@ -231,20 +234,21 @@ def _move_dbt(origin: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The stage before a story, and in `origin` its data."""
     folder = tmp_path_factory.mktemp("incremental")
     lay_out(folder)
     switch_off_data_tests(folder / "olist_dw_dbt")  # they look at each warehouse by itself, and take as long as models
     project = load_settings(folder / "config" / "olistctl.yml", OVERRIDES, environ={})
-    stage = Stage(project, first_delivery(project.source_dir), Expected())
-    stage.desk.write()
-    stage.command(RUN)
-    stage.check()
-    data = project.warehouse.parent
-    _copy_data(data, folder / "origin")
-    _move_dbt(folder / "origin", data)
-    return stage
+    with DbtProcess() as dbt:
+        stage = Stage(project, first_delivery(project.source_dir), Expected(), dbt)
+        stage.desk.write()
+        stage.command(RUN)
+        stage.check()
+        data = project.warehouse.parent
+        _copy_data(data, folder / "origin")
+        _move_dbt(folder / "origin", data)
+        yield stage
 
 
 def set_stage(built: Stage) -> Stage:
@@ -265,8 +269,6 @@ def play(built: Stage, story: list[Round]) -> None:
     for number, turn in enumerate(rounds, 1):
         try:
             stage.play(turn, compares=turn is rounds[-1] or (LONG and turn.then == RUN))
-        except Interrupted:  # whoever stops the tests has found no defect
-            raise KeyboardInterrupt from None
         except (AssertionError, OlistctlError) as error:
             told = "\n".join(_told(n, earlier) for n, earlier in enumerate(rounds[:number], 1))
             raise AssertionError(f"{error}\nafter round {number} of this story:\n{told}") from error

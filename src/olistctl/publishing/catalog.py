@@ -16,7 +16,7 @@ from olistctl.config import Settings
 from olistctl.errors import DataError
 from olistctl.publishing.pages import in_script, write_html
 from olistctl.publishing.tables import reading
-from olistctl.transform import DbtPlace, project_manifest
+from olistctl.transform import DbtPlace, DbtProcess
 from olistctl.warehouse import quote
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def write_catalog(settings: Settings, file: Path) -> Catalog:
     with reading(settings) as connection:
         relations = _relations(connection)
         build = ledger.last_build(connection) if ledger.is_present(connection) else None
-    manifest = project_manifest(DbtPlace.of(settings, settings.warehouse))
+    with DbtProcess() as dbt:
+        manifest = dbt.manifest(DbtPlace.of(settings, settings.warehouse))
     failing = _failing(manifest, build)
     catalog = {
         "metadata": {

@@ -1,11 +1,12 @@
-"""Stages 3 and 4 of the design: the dbt project, run in this process."""
+"""Stages 3 and 4 of the design: the dbt project, run in a process of its own."""
 
-from olistctl.transform.dbt import DbtReport, NodeResult, prepare_dbt, project_manifest, run_dbt
+from olistctl.transform.dbt import DbtReport, NodeResult
 from olistctl.transform.descriptions import Described, read_descriptions
 from olistctl.transform.jobs import BUILD, SNAPSHOT, DbtJob, DbtPlace
 from olistctl.transform.parsing import lend_parsing
+from olistctl.transform.process import DbtProcess
 from olistctl.transform.project import VIEWS, affected_models, project_sha256, selectors
-from olistctl.transform.testing import CompiledTest, compiled_tests, run_tests
+from olistctl.transform.testing import CompiledTest, run_tests
 
 __all__ = [
     "BUILD",
@@ -14,17 +15,14 @@ __all__ = [
     "CompiledTest",
     "DbtJob",
     "DbtPlace",
+    "DbtProcess",
     "DbtReport",
     "Described",
     "NodeResult",
     "affected_models",
-    "compiled_tests",
     "lend_parsing",
-    "prepare_dbt",
-    "project_manifest",
     "project_sha256",
     "read_descriptions",
-    "run_dbt",
     "run_tests",
     "selectors",
 ]

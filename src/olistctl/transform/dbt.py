@@ -1,4 +1,4 @@
-"""Call dbt in this process and turn what it says into results."""
+"""Call dbt in this process and turn what it says into results; who does not want it here has `DbtProcess`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from olistctl.errors import ConfigError, TransformError
 from olistctl.results import NoProgress, Progress
-from olistctl.transform.invoking import invoke
+from olistctl.transform.invoking import import_dbt, invoke
 from olistctl.transform.jobs import DbtJob, DbtPlace, arguments_of, shared_arguments
-from olistctl.transform.parsing import ParseFailed, parsed_manifest, warehouse_named
+from olistctl.transform.parsing import ParseFailed, parse_ahead, parsed_manifest, place_named
 from olistctl.transform.project import current_manifest, mark_parsed, written_manifest
 from olistctl.warehouse import machine_fault
 
@@ -58,13 +58,10 @@ class DbtReport:
 
 
 def prepare_dbt(place: DbtPlace) -> None:
-    """Import dbt and parse the project for the calls of `run_dbt` in this process; a project that does not parse stays.
-
-    Raises:
-        Interrupted: the user asked to stop.
-    """
+    """Import dbt and parse the project for the next call in this process, which says it if the project does not."""
+    import_dbt()
     with suppress(ParseFailed):
-        parsed_manifest(place)
+        parse_ahead(place)
 
 
 def project_manifest(place: DbtPlace) -> dict[str, Any]:
@@ -73,7 +70,6 @@ def project_manifest(place: DbtPlace) -> dict[str, Any]:
     Raises:
         ConfigError: there is no dbt project.
         TransformError: the project does not parse.
-        Interrupted: the user asked to stop.
     """
     _check_project(place)
     known = current_manifest(place.project, place.artifacts)
@@ -104,7 +100,6 @@ def run_dbt(
     Raises:
         ConfigError: there is no dbt project.
         TransformError: dbt could not start: the project does not parse or the connection fails.
-        Interrupted: the user asked to stop.
     """
     arguments = arguments_of(job, select=select, exclude=exclude, full_refresh=full_refresh)
     outcome, _ = call_dbt(replace(job, arguments=tuple(arguments)), place, progress)
@@ -121,7 +116,6 @@ def call_dbt(job: DbtJob, place: DbtPlace, progress: Progress | None = None) -> 
     Raises:
         ConfigError: there is no dbt project.
         TransformError: dbt could not start: the project does not parse or the connection fails.
-        Interrupted: the user asked to stop.
     """
     _check_project(place)
     progress = progress or NoProgress()
@@ -129,7 +123,7 @@ def call_dbt(job: DbtJob, place: DbtPlace, progress: Progress | None = None) -> 
     progress.start(job.label)
     try:
         manifest = parsed_manifest(place)
-        with warehouse_named(place.warehouse):
+        with place_named(place):
             arguments = [*job.arguments, *shared_arguments(place)]
             outcome = invoke(arguments, _follow(job, progress, problems), manifest)
     except ParseFailed as failed:

@@ -19,18 +19,30 @@ class DbtJob:
 
 @dataclass(frozen=True)
 class DbtPlace:
-    """A dbt project and the warehouse file that it works on; `artifacts` is the folder for what dbt leaves behind."""
+    """A dbt project and the warehouse file that it works on.
+
+    `artifacts` is the folder for what dbt leaves behind, `memory_limit` how much DuckDB may use, as "4GB"; None: its
+    own choice.
+    """
 
     project: Path
     warehouse: Path
     artifacts: Path
     target: str
     threads: int
+    memory_limit: str | None = None
 
     @classmethod
     def of(cls, settings: Settings, warehouse: Path) -> DbtPlace:
         """Return the place of the settings' project, working on a warehouse file."""
-        return cls(settings.dbt_project, warehouse, settings.dbt_artifacts, settings.target, settings.threads)
+        return cls(
+            settings.dbt_project,
+            warehouse,
+            settings.dbt_artifacts,
+            settings.target,
+            settings.threads,
+            settings.memory_limit,
+        )
 
 
 # Models and snapshots in the order of the graph. Tests are a stage of their own: a failing one is a warning

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from olistctl.transform.invoking import invoke, stoppable
+from olistctl.transform.invoking import invoke
 from olistctl.transform.jobs import DbtPlace, shared_arguments
 from olistctl.transform.project import PARSED, environment_of, is_parsed, mark_parsed, project_sha256
 
-# The variable by which the project's profiles.yml learns where the warehouse is.
-WAREHOUSE_VARIABLE = "OLISTCTL_WAREHOUSE"
+# The variables by which the project's profiles.yml learns where the warehouse is, and how much memory DuckDB may use.
+_WAREHOUSE, _MEMORY_LIMIT = "OLISTCTL_WAREHOUSE", "OLISTCTL_MEMORY_LIMIT"
 
 # Where dbt keeps the manifest that it parsed.
 _KEPT = Path("target", "partial_parse.msgpack")
+
+# A manifest that nobody has worked with yet, with the state of the project that it is of.
+_ahead: list[tuple[dict[str, Any], Any]] = []
 
 
 class ParseFailed(Exception):
@@ -38,21 +43,36 @@ def parsed_manifest(place: DbtPlace) -> Any:
 
     Raises:
         ParseFailed: the project does not parse.
-        Interrupted: the user asked to stop.
     """
     state = parsing_state(place)
+    if state and _ahead and _ahead[0][0] == state:
+        return _ahead.pop()[1]
     if state and is_parsed(place.artifacts, state):
         # Damaged: dbt will not use it either.
-        with suppress(OSError, ValueError, LookupError, TypeError), stoppable():
+        with suppress(OSError, ValueError, LookupError, TypeError):
             return _kept_manifest(place.artifacts)
     mark_parsed(place.artifacts, None)
-    with warehouse_named(Path(place.warehouse.name)):
+    with place_named(replace(place, warehouse=Path(place.warehouse.name))):
         outcome = invoke(["parse", *shared_arguments(place)])
     if outcome.exception is not None or not outcome.success:
         raise ParseFailed(outcome.exception)
     if state:
         mark_parsed(place.artifacts, state)
     return outcome.result
+
+
+def parse_ahead(place: DbtPlace) -> None:
+    """Have a manifest ready for the next call of `parsed_manifest`.
+
+    Raises:
+        ParseFailed: the project does not parse, for a reason that dbt gives or not.
+    """
+    state = parsing_state(place)
+    if state is None or (_ahead and _ahead[0][0] == state):
+        return
+    _ahead.clear()
+    gc.collect()  # what the last call has left; nobody waits now
+    _ahead.append((state, parsed_manifest(place)))
 
 
 def parsing_state(place: DbtPlace) -> dict[str, Any] | None:
@@ -64,7 +84,8 @@ def parsing_state(place: DbtPlace) -> dict[str, Any] | None:
     environment = environment_of(place.project)
     if environment is None:
         return None
-    environment.pop(WAREHOUSE_VARIABLE, None)
+    for name in (_WAREHOUSE, _MEMORY_LIMIT):
+        environment.pop(name, None)
     return {
         "project": project_sha256(place.project),
         "warehouse": place.warehouse.name,
@@ -92,14 +113,20 @@ def _kept_manifest(artifacts: Path) -> Any:
 
 
 @contextmanager
-def warehouse_named(warehouse: Path) -> Iterator[None]:
-    """Tell dbt which warehouse file to work on."""
-    before = os.environ.get(WAREHOUSE_VARIABLE)
-    os.environ[WAREHOUSE_VARIABLE] = str(warehouse)
+def place_named(place: DbtPlace) -> Iterator[None]:
+    """Tell dbt which warehouse file to work on, and with how much memory."""
+    told = {_WAREHOUSE: str(place.warehouse), _MEMORY_LIMIT: place.memory_limit}
+    before = {name: os.environ.get(name) for name in told}
+    _set_environment(told)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[WAREHOUSE_VARIABLE]
+        _set_environment(before)
+
+
+def _set_environment(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
         else:
-            os.environ[WAREHOUSE_VARIABLE] = before
+            os.environ[name] = value

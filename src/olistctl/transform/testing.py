@@ -78,7 +78,6 @@ def compiled_tests(place: DbtPlace, progress: Progress | None = None) -> tuple[C
     Raises:
         ConfigError: there is no dbt project.
         TransformError: dbt could not start: the project does not parse or the connection fails.
-        Interrupted: the user asked to stop.
     """
     state = parsing_state(place)
     if state and (kept := kept_tests(place.artifacts, state)) is not None:

@@ -22,6 +22,7 @@ from olistctl.reading import CHANGED_WHILE_READ, UNREADABLE
 from olistctl.results import Finding, NoProgress, Progress, counted
 from olistctl.runs import RunReport
 from olistctl.sources import load_contract
+from olistctl.transform import DbtProcess
 from olistctl.warehouse import writer_lock
 from olistctl.watching.folder import Folder, Listing, Mark
 from olistctl.watching.intake import Intake, Rules, State, Verdict, named
@@ -91,7 +92,8 @@ class Watcher:
         self._tried: Listing | None = None  # what the last run began with
         self._place = watch_folder(settings.state_dir)
         self._said: tuple[str, ...] = ()
-        self._is_warm = options.once
+        self._is_ready = self._is_warm = options.once
+        self._dbt = DbtProcess()
         self._beat = Heartbeat(self._place, self._first_state())
 
     @property
@@ -108,7 +110,7 @@ class Watcher:
             OlistctlError: the last run failed, and its next try lies beyond the end.
         """
         ends_at = None if self._options.until is None else self._clock() + self._options.until
-        with _one_watcher(self._settings), self._beat, closing(self._observer):
+        with _one_watcher(self._settings), self._beat, self._dbt, closing(self._observer):
             try:
                 self._loop(ends_at)
             except (KeyboardInterrupt, Interrupted):
@@ -157,9 +159,11 @@ class Watcher:
             return None
         if verdict.state is State.IDLE and not self._is_warm and not self._failing:
             self._is_warm = True
-            warm_up(self._settings)
-            self._tell("ready", _UP_TO_DATE)
-            return 0.0
+            warm_up(self._settings, self._dbt)
+            if not self._is_ready:
+                self._is_ready = True
+                self._tell("ready", _UP_TO_DATE)
+                return 0.0
         pauses = [self._settings.watch_rescan_seconds if has_events else self._look_seconds()]
         pauses += [] if verdict.again_in is None else [verdict.again_in]
         pauses += [] if self._pauses.next_at is None else [self._pauses.next_at - self._clock()]
@@ -186,6 +190,7 @@ class Watcher:
         if listing != self._tried:  # another state of the files is another try, not the next one
             self._pauses.reset()
         self._tried = listing
+        self._is_warm = self._options.once  # a run uses up what dbt has ready
         self._folder.forget_all_but(listing.files)
         self._said = ()
         self._beat.update(waiting_for=())
@@ -197,7 +202,9 @@ class Watcher:
         try:
             # What arrives from here on may be half a file, and is for the next run.
             only = frozenset(listing.files)
-            report = run_pipeline(self._settings, "run", only=only, progress=_Begun(self._progress, begun))
+            report = run_pipeline(
+                self._settings, "run", only=only, dbt=self._dbt, progress=_Begun(self._progress, begun)
+            )
         except Interrupted:
             raise
         except BusyError as error:

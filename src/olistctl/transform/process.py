@@ -1,0 +1,152 @@
+"""dbt in a process of its own: it starts while other work goes on, and ends at once when it is to.
+
+Importing dbt and reading its manifest takes longer than loading a small delivery; in a second process both go on at a
+time. And an interruption need not find its way through dbt, which turns some into failures and loses others: the
+process is killed, and what it wrote was a stage that nobody reads.
+"""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any
+
+from olistctl import logs
+from olistctl.errors import EnvironmentFault, OlistctlError, TransformError
+from olistctl.results import NoProgress, Progress
+from olistctl.transform.dbt import DbtReport
+from olistctl.transform.jobs import DbtJob, DbtPlace
+from olistctl.transform.parsing import parsing_state
+from olistctl.transform.testing import CompiledTest, kept_tests
+
+log = logs.get_logger(__name__)
+
+# dbt makes locks with names. A process that Python starts for it takes away those of a worker that was ended, and would
+# complain.
+_SILENT = "ignore::UserWarning:multiprocessing.resource_tracker"
+# What the worker runs (`worker`), without the current folder among the places that modules are imported from.
+_COMMAND = ("-P", "-W", _SILENT, "-m", "olistctl.transform.worker")
+
+
+class DbtProcess:
+    """Calls dbt; its process starts with the first call, or with `warm_up`, and ends with `close`.
+
+    It is for one thread. Whatever interrupts a call ends the process; the next call has another one.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unanswered = 0  # requests whose answers nobody has waited for
+
+    def __enter__(self) -> DbtProcess:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def warm_up(self, place: DbtPlace) -> None:
+        """Let dbt be imported and the project be parsed, for the next call; do not wait for it.
+
+        It holds no lock: what dbt leaves of it, another olistctl may overwrite, and a reader must not trust anyway.
+        """
+        self._send("prepare_dbt", (place,), {})
+        self._unanswered += 1
+
+    def run(
+        self,
+        job: DbtJob,
+        place: DbtPlace,
+        *,
+        select: tuple[str, ...] = (),
+        exclude: tuple[str, ...] = (),
+        full_refresh: bool = False,
+        progress: Progress | None = None,
+    ) -> DbtReport:
+        """Run a dbt job, as `dbt.run_dbt` does, and raise what it raises."""
+        options = {"select": select, "exclude": exclude, "full_refresh": full_refresh}
+        report = self._call("run_dbt", (job, place), options, progress)
+        assert isinstance(report, DbtReport)
+        return report
+
+    def tests(self, place: DbtPlace, progress: Progress | None = None) -> tuple[CompiledTest, ...]:
+        """Return all data tests, as `testing.compiled_tests` does; dbt is called only where none are kept."""
+        state = parsing_state(place)
+        if state and (kept := kept_tests(place.artifacts, state)) is not None:
+            return kept
+        tests: tuple[CompiledTest, ...] = self._call("compiled_tests", (place,), {}, progress)
+        return tests
+
+    def manifest(self, place: DbtPlace) -> dict[str, Any]:
+        """Return the manifest of the project as it is, as `dbt.project_manifest` does."""
+        manifest: dict[str, Any] = self._call("project_manifest", (place,), {})
+        return manifest
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        if self._process is None:
+            return
+        process, self._process, self._unanswered = self._process, None, 0
+        process.kill()
+        process.communicate()
+
+    def _call(
+        self, function: str, arguments: tuple[Any, ...], options: dict[str, Any], progress: Progress | None = None
+    ) -> Any:
+        try:
+            self._send(function, arguments, options)
+            while self._unanswered:
+                self._forget_answer()
+            kind, content = self._answer(progress or NoProgress())
+        except BaseException:
+            self.close()
+            raise
+        if kind == "failed":
+            raise content
+        return content
+
+    def _forget_answer(self) -> None:
+        kind, content = self._answer(NoProgress())
+        self._unanswered -= 1
+        if kind == "failed":  # the call that follows will say it, if it matters
+            log.info("dbt is not warm: %s", content)
+
+    def _send(self, function: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._process = subprocess.Popen(
+                [sys.executable, *_COMMAND],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                process_group=0,  # Ctrl-C in a terminal is for this process, which knows what to do
+            )
+        assert self._process.stdin
+        try:
+            pickle.dump((function, arguments, options), self._process.stdin)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
+
+    def _answer(self, progress: Progress) -> tuple[str, Any]:
+        """Return the worker's next answer, "done" or "failed", and tell the progress that comes before it."""
+        assert self._process and self._process.stdout
+        while True:
+            try:
+                kind, content = pickle.load(self._process.stdout)
+            except (EOFError, pickle.UnpicklingError):
+                raise self._ended() from None
+            if kind != "progress":
+                return kind, content
+            method, arguments = content
+            getattr(progress, method)(*arguments)
+
+    def _ended(self) -> OlistctlError:
+        assert self._process
+        code = self._process.wait()
+        if code == -signal.SIGKILL:  # nobody but the system does that
+            hint = "free memory, or lower `memory_limit` or `threads` in config/olistctl.yml, and run again"
+            return EnvironmentFault("dbt's process was killed: the machine may be out of memory", hint=hint)
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        return TransformError(f"dbt's process ended {how}", hint="nothing was published; run again")
