@@ -1,11 +1,50 @@
 {#- What staging does to every text: outer blanks removed; nothing left is NULL. -#}
 {% macro clean_text(column) -%}
-    nullif(trim({{ column }}), '')
+    nullif({{ trimmed(column) }}, '')
+{%- endmacro %}
+
+{#- A text without outer blanks: what `trim` gives, sooner. -#}
+{% macro trimmed(text) -%}
+    {{ return(adapter.dispatch('trimmed')(text)) }}
+{%- endmacro %}
+
+{% macro default__trimmed(text) -%}
+    trim({{ text }})
+{%- endmacro %}
+
+{#-
+    DuckDB's trim asks of every letter which kind of blank it is: of a text with bytes alone, and none that is blank at
+    its ends, there is nothing to ask. The staging views of an order's keys take a sixth of the time so.
+-#}
+{% macro duckdb__trimmed(text) -%}
+    case when {{ has_plain_ends(text) }} then {{ text }} else trim({{ text }}) end
+{%- endmacro %}
+
+{% macro has_plain_ends(text) -%}
+    strlen({{ text }}) = length({{ text }}) and not starts_with({{ text }}, ' ') and not ends_with({{ text }}, ' ')
 {%- endmacro %}
 
 {#- City names: lower case, runs of blanks collapsed, outer blanks removed. Spellings are not guessed. -#}
 {% macro clean_city(column) -%}
+    {{ return(adapter.dispatch('clean_city')(column)) }}
+{%- endmacro %}
+
+{% macro default__clean_city(column) -%}
     {{ clean_text(collapse_blanks('lower(' ~ column ~ ')')) }}
+{%- endmacro %}
+
+{#- Most names have no blank that is too many, and to look for one is quicker than to collapse none. -#}
+{% macro duckdb__clean_city(column) -%}
+    nullif(case
+        when
+            {{ has_plain_ends(column) }}
+            and not contains({{ column }}, '  ')
+            {%- for code in range(9, 14) %}
+            and not contains({{ column }}, chr({{ code }}))
+            {%- endfor %}
+            then lower({{ column }})
+        else trim({{ collapse_blanks('lower(' ~ column ~ ')') }})
+    end, '')
 {%- endmacro %}
 
 {% macro clean_state(column) -%}

@@ -84,7 +84,7 @@
 
 {#- A key column of raw, as staging cleans it. -#}
 {% macro cleaned_key(column) -%}
-    trim({{ as_text('lower(' ~ column ~ ')' if column == 'product_category_name' else column) }})
+    {{ trimmed(as_text('lower(' ~ column ~ ')' if column == 'product_category_name' else column)) }}
 {%- endmacro %}
 
 {% macro same_key(key, left, right) -%}

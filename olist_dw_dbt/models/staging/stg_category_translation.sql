@@ -4,7 +4,7 @@ with source as (
 
 cleaned as (
     select
-        lower(trim(product_category_name)) as product_category_name,
+        lower({{ trimmed('product_category_name') }}) as product_category_name,
         {{ clean_text('product_category_name_english') }} as product_category_name_english,
         _source_file,
         _source_line,

@@ -6,8 +6,8 @@ with source as (
 
 cleaned as (
     select
-        trim(customer_id) as customer_id,
-        trim(customer_unique_id) as customer_unique_id,
+        {{ trimmed('customer_id') }} as customer_id,
+        {{ trimmed('customer_unique_id') }} as customer_unique_id,
         {{ clean_text('customer_zip_code_prefix') }} as customer_zip_code_prefix,
         {{ clean_city('customer_city') }} as customer_city,
         {{ clean_state('customer_state') }} as customer_state,

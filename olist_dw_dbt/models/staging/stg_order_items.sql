@@ -6,10 +6,10 @@ with source as (
 
 cleaned as (
     select
-        trim(order_id) as order_id,
+        {{ trimmed('order_id') }} as order_id,
         order_item_id,
-        trim(product_id) as product_id,
-        trim(seller_id) as seller_id,
+        {{ trimmed('product_id') }} as product_id,
+        {{ trimmed('seller_id') }} as seller_id,
         shipping_limit_date,
         cast(price as decimal(18, 2)) as price,
         cast(freight_value as decimal(18, 2)) as freight_value,

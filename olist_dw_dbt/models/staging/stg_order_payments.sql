@@ -6,9 +6,9 @@ with source as (
 
 cleaned as (
     select
-        trim(order_id) as order_id,
+        {{ trimmed('order_id') }} as order_id,
         payment_sequential,
-        lower(trim(payment_type)) as payment_type,
+        lower({{ trimmed('payment_type') }}) as payment_type,
         payment_installments,
         cast(payment_value as decimal(18, 2)) as payment_value,
         _source_file,

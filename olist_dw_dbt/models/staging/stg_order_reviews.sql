@@ -6,8 +6,8 @@ with source as (
 
 cleaned as (
     select
-        trim(review_id) as review_id,
-        trim(order_id) as order_id,
+        {{ trimmed('review_id') }} as review_id,
+        {{ trimmed('order_id') }} as order_id,
         review_score,
         {{ clean_text('review_comment_title') }} as review_comment_title,
         {{ clean_text('review_comment_message') }} as review_comment_message,

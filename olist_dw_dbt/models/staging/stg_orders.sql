@@ -6,9 +6,9 @@ with source as (
 
 cleaned as (
     select
-        trim(order_id) as order_id,
-        trim(customer_id) as customer_id,
-        lower(trim(order_status)) as order_status,
+        {{ trimmed('order_id') }} as order_id,
+        {{ trimmed('customer_id') }} as customer_id,
+        lower({{ trimmed('order_status') }}) as order_status,
         order_purchase_timestamp,
         order_approved_at,
         order_delivered_carrier_date,

@@ -6,7 +6,7 @@ with source as (
 
 cleaned as (
     select
-        trim(product_id) as product_id,
+        {{ trimmed('product_id') }} as product_id,
         {{ clean_text('lower(product_category_name)') }} as product_category_name,
         product_name_lenght as product_name_length,
         product_description_lenght as product_description_length,

@@ -6,7 +6,7 @@ with source as (
 
 cleaned as (
     select
-        trim(seller_id) as seller_id,
+        {{ trimmed('seller_id') }} as seller_id,
         {{ clean_text('seller_zip_code_prefix') }} as seller_zip_code_prefix,
         {{ clean_city('seller_city') }} as seller_city,
         {{ clean_state('seller_state') }} as seller_state,
