@@ -13,8 +13,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -49,9 +49,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Desk:
-    """A project that is driven through the command line."""
+    """A project that is driven through the command line; `settings` override those of its configuration, by key."""
 
     folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source_dir(self) -> Path:
@@ -65,11 +66,15 @@ class Desk:
     def _output(self) -> Path:
         return self.folder / "out.json"
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        return environment_of_child() | {f"OLISTCTL_{key.upper()}": value for key, value in self.settings.items()}
+
     def command(self, *arguments: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "olistctl", "--quiet", *arguments)
 
     def call(self, *arguments: str) -> None:
-        run_child(self.command(*arguments), folder=self.folder, environment=environment_of_child(), output=self._output)
+        run_child(self.command(*arguments), folder=self.folder, environment=self._environment, output=self._output)
 
     def settle(self) -> None:
         """Run until olistctl believes that nothing has changed: of what was written just now, it does not."""
@@ -83,7 +88,7 @@ class Desk:
         """Run a command with nothing left to write to the disk, and return what it cost and what it says."""
         os.sync()
         argv = self.command("--json", *arguments)
-        usage = run_child(argv, folder=self.folder, environment=environment_of_child(), output=self._output)
+        usage = run_child(argv, folder=self.folder, environment=self._environment, output=self._output)
         return usage, json.loads(self._output.read_text(encoding="utf-8"))
 
     def deliver(self, number: int) -> None:
@@ -130,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for times in options.times:
         with tempfile.TemporaryDirectory(prefix="olistctl-bench-") as folder:
             try:
-                found, wrong = _measure(Path(folder), options.orders * times, options.runs)
+                found, wrong = _measure(Desk(Path(folder), dict(options.set)), options.orders * times, options.runs)
             except ChildFailed as error:
                 print(f"error: {error}", file=sys.stderr)
                 return 1
@@ -152,12 +157,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--orders", type=int, default=REAL_ORDERS, help="orders to generate (default: %(default)s)")
     parser.add_argument("--times", type=int, nargs="+", default=[1], help="sizes, as multiples of --orders")
     parser.add_argument("--runs", type=int, default=3, help="measured runs of each scenario (default: %(default)s)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="KEY=VALUE",
+        help="a setting of olistctl, as parquet_dir=none or memory_limit=1GB",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
 
-def _measure(folder: Path, orders: int, runs: int) -> tuple[list[Measured], list[str]]:
-    desk = Desk(folder)
+def _setting(text: str) -> tuple[str, str]:
+    key, is_one, value = text.partition("=")
+    if not is_one:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+def _measure(desk: Desk, orders: int, runs: int) -> tuple[list[Measured], list[str]]:
     desk.call("init", ".")
     desk.call("sample", "--orders", str(orders), "--seed", "1", "--out", str(desk.source_dir))
     desk.call("run")  # what dbt has parsed stays, as it does on a user's machine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 class Usage:
     """What one child process cost, from its start to its end.
 
-    `cpu` is user and system time of the whole process tree. `peak_mb` is the largest resident memory of a
-    single process in that tree, not the sum over processes that live at the same time. `others` is how many
-    cores everything else on the machine kept busy meanwhile; None where the system does not tell.
+    `cpu` is user and system time of the whole process tree. `peak_mb` is the largest resident memory of all processes
+    of that tree together, pages that they share counted for each; of a single process where the system does not tell.
+    `others` is how many cores everything else on the machine kept busy meanwhile; None where the system does not tell.
     """
 
     wall: float
@@ -49,7 +50,8 @@ def run_child(argv: Sequence[str], *, folder: Path, environment: Mapping[str, st
         started = time.perf_counter()
         process = subprocess.Popen(argv, cwd=folder, env=dict(environment), stdout=out, stderr=err)
         try:
-            _, status, usage = os.wait4(process.pid, 0)
+            with _MemoryOfAll(process.pid) as memory:
+                _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             process.kill()
             process.wait()
@@ -62,7 +64,42 @@ def run_child(argv: Sequence[str], *, folder: Path, environment: Mapping[str, st
         raise ChildFailed(f"`{' '.join(argv)}` in {folder} ended with {process.returncode}:\n{tail}")
     cpu = usage.ru_utime + usage.ru_stime
     others = None if busy is None or busy_before is None else max((busy - busy_before - cpu) / wall, 0.0)
-    return Usage(wall, cpu, usage.ru_maxrss * _PEAK_UNIT / 1e6, others)
+    return Usage(wall, cpu, max(usage.ru_maxrss * _PEAK_UNIT, memory.peak) / 1e6, others)
+
+
+class _MemoryOfAll:
+    """Looks, 20 times a second, at what a process and all below it hold in memory together, if /proc tells."""
+
+    def __init__(self, pid: int) -> None:
+        self.peak = 0  # bytes
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> _MemoryOfAll:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.05):
+            self.peak = max(self.peak, _memory_of(self._pid))
+
+
+def _memory_of(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        below = [
+            int(child)
+            for children in Path(f"/proc/{pid}/task").glob("*/children")
+            for child in children.read_text(encoding="ascii").split()
+        ]
+    except (OSError, ValueError, IndexError):  # it has just ended, or the system has no /proc
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(_memory_of(child) for child in below)
 
 
 def cores() -> int:

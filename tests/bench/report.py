@@ -162,8 +162,8 @@ def _footnotes(machine: Machine, scores: Sequence[Score]) -> str:
         f"{machine.date}, {machine.cores} cores ({machine.processor}), {machine.memory_gb} GB, {machine.system}\n"
         f"Python {machine.python}, {packages}\n"
         "Seconds are of whole processes, start-up included; CPU of all their processes together; x: seconds as a "
-        "multiple of the floor's and of the design's. Peak memory is that of the largest single process, which for "
-        f"the design is one of its steps.\nCores that other programs kept busy meanwhile: {others or 'not known'}; "
+        "multiple of the floor's and of the design's. Peak memory is that of all processes of a contestant together.\n"
+        f"Cores that other programs kept busy meanwhile: {others or 'not known'}; "
         "above some tenths, trust CPU rather than seconds."
     )
 
