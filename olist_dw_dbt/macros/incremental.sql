@@ -39,21 +39,22 @@
 {% macro extent_of_replacement() -%}
     {%- if not execute -%} {{ return('changed') }} {%- endif -%}
     {%- if should_full_refresh() or not built_relations(models_by_order()) -%} {{ return('none') }} {%- endif -%}
-    {%- set changed_keys = source('etl', 'changed_keys') -%}
-    {%- if load_relation(changed_keys) is none -%} {{ return('all') }} {%- endif -%}
-    {%- set unknown -%}
-        select count(*)
-        from {{ changed_keys }}
-        where
-            not is_built
-            and (
-                change = 'rebuilt'
-                {%- for name, sources in followed_by().items() %}
-                or (source in ('{{ sources | join("', '") }}') and not {{ has_key_column('key', name) }})
-                {%- endfor %}
-            )
-    {%- endset -%}
-    {{ return('all' if run_query(unknown).columns[0].values()[0] > 0 else 'changed') }}
+    {%- if load_relation(source('etl', 'changed_keys')) is none -%} {{ return('all') }} {%- endif -%}
+    {{ return('all' if run_query(unknown_changes()).columns[0].values()[0] > 0 else 'changed') }}
+{%- endmacro %}
+
+{#- A query that counts the changes of which nobody knows what they touch. -#}
+{% macro unknown_changes() -%}
+    select count(*)
+    from {{ source('etl', 'changed_keys') }}
+    where
+        not is_built
+        and (
+            change = 'rebuilt'
+            {%- for name, sources in followed_by().items() %}
+            or (source in ('{{ sources | join("', '") }}') and not {{ has_key_column('key', name) }})
+            {%- endfor %}
+        )
 {%- endmacro %}
 
 {#- The sources by the column of their keys that says which orders a change touches. -#}

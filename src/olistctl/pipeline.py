@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
@@ -28,13 +30,18 @@ from olistctl.transform import (
     DbtPlace,
     DbtProcess,
     DbtReport,
+    compiled_for,
     project_sha256,
+    run_models,
     run_tests,
     selectors,
 )
 from olistctl.transform.dbt import explain_failure
 from olistctl.warehouse import stage_file
 from olistctl.writing import Outcome, Work, has_leftovers, write_warehouse
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 log = logs.get_logger(__name__)
 
@@ -124,8 +131,10 @@ def _transform(state: _State, work: Work) -> Outcome:
     state.tables = tuple(s.table for s in state.contract.sources if s.name in touched) if is_built else None
     rebuilt = not is_built or any(change.rebuilt for change in unbuilt)
     work.brings_data = True
-    select, exclude = selectors(state.tables or ()), () if rebuilt else VIEWS
-    state.transform = _dbt(state, work, BUILD, select, exclude, full_refresh=rebuilt)
+    state.transform = _built_without_dbt(state, work) if not rebuilt else None
+    if state.transform is None:
+        select, exclude = selectors(state.tables or ()), () if rebuilt else VIEWS
+        state.transform = _dbt(state, work, BUILD, select, exclude, full_refresh=rebuilt)
     outcome = _models_done(work, state.transform)
     build = ledger.Build(work.run_id, project, work.started_at)
     with work.stage.connection() as connection:
@@ -155,9 +164,12 @@ def _test(state: _State, work: Work) -> Outcome:
     if tables is not None and not tables:
         return Outcome(None, "nothing to test")
     everything = tables is None
-    tests = state.dbt.tests(DbtPlace.of(work.settings, work.stage.file), work.progress)
+    place = DbtPlace.of(work.settings, work.stage.file)
     with work.stage.connection() as connection:
-        chosen = [test for test in tests if tables is None or test.is_about(tables)]
+        is_built = _is_built(connection, place)
+    compiled = state.dbt.compiled(place, is_built=is_built, progress=work.progress)
+    with work.stage.connection() as connection:
+        chosen = [test for test in compiled.tests if tables is None or test.is_about(tables)]
         state.tests = run_tests(connection, chosen, work.progress)
     tested = None if everything else {node.name for node in state.tests.nodes}
     with work.stage.connection() as connection:
@@ -269,7 +281,7 @@ def _run(
         log.info("%s: nothing has changed", command)
         return replace(idle, seconds=round(seconds, 2))
     if "transform" in PIPELINES[command]:
-        warm_up(settings, dbt)
+        warm_up(settings, dbt, full_refresh=full_refresh)
     work = write_warehouse(
         settings,
         command,
@@ -348,9 +360,14 @@ def _catch_up(settings: Settings, idle: RunReport, progress: Progress | None) ->
     return replace(idle, stages=(stage,))
 
 
-def warm_up(settings: Settings, dbt: DbtProcess) -> None:
-    """Let dbt be imported and the project be parsed for the next run with this process of dbt; do not wait for it."""
-    dbt.warm_up(DbtPlace.of(settings, stage_file(settings)))
+def warm_up(settings: Settings, dbt: DbtProcess, *, full_refresh: bool = False) -> None:
+    """Let dbt be imported and the project be parsed for the next run with this process of dbt; do not wait for it.
+
+    Where dbt has compiled the models, a run that is no full refresh can do without.
+    """
+    place = DbtPlace.of(settings, stage_file(settings))
+    if full_refresh or not ((compiled := compiled_for(place)) and compiled.models):
+        dbt.warm_up(place)
 
 
 def _check_models(work: Work) -> None:
@@ -370,6 +387,27 @@ def _dbt(
 ) -> DbtReport:
     place = DbtPlace.of(work.settings, work.stage.file)
     return state.dbt.run(job, place, select=select, exclude=exclude, full_refresh=full_refresh, progress=work.progress)
+
+
+def _built_without_dbt(state: _State, work: Work) -> DbtReport | None:
+    """Build what the changes touch, as dbt has compiled it; None where it has not, or only dbt knows how."""
+    place = DbtPlace.of(work.settings, work.stage.file)
+    compiled = compiled_for(place)
+    models = compiled.models_about(state.tables or ()) if compiled else None
+    if not (compiled and compiled.unknown_changes and models):
+        return None
+    with work.stage.connection() as connection:
+        if connection.execute(compiled.unknown_changes).fetchone() != (0,):
+            return None
+        at = datetime.now(UTC).replace(tzinfo=None)
+        return run_models(connection, models, place.artifacts, at=at, progress=work.progress)
+
+
+def _is_built(connection: DuckDBPyConnection, place: DbtPlace) -> bool:
+    """Tell whether all models stand, as the project makes them of what is loaded."""
+    build = ledger.last_build(connection)
+    unbuilt = ledger.source_changes(connection, is_built=False)
+    return build is not None and build.project_sha256 == project_sha256(place.project) and not unbuilt
 
 
 def _models_done(work: Work, report: DbtReport) -> Outcome:

@@ -18,7 +18,7 @@ from olistctl.config.settings import KEYS
 from olistctl.reading.guards import SQL_TYPES
 from olistctl.reading.raw_table import IS_CURRENT, METADATA_COLUMNS
 from olistctl.sources import Contract, Source
-from olistctl.transform.testing import kept_tests
+from olistctl.transform.compiled import Compiled, kept_compiled
 
 _Node = Mapping[str, Any]
 _LOADED_AT = "2000-01-01 00:00:00"
@@ -54,6 +54,7 @@ def plan_floor(contract: Contract, data: Path, target: Path, database: Path) -> 
     """
     nodes: dict[str, _Node] = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
     models = [node for node in _in_graph_order(nodes) if node["config"]["materialized"] != "ephemeral"]
+    compiled = kept_compiled(target.parent) or Compiled(())
     schemas = sorted({"raw", *(node["schema"] for node in models)})
     return FloorPlan(
         database=str(database),
@@ -63,7 +64,7 @@ def plan_floor(contract: Contract, data: Path, target: Path, database: Path) -> 
             "load": [_load(source, data) for source in contract.sources],
             "models": [_create(node, target) for node in models],
         },
-        tests=[PlannedTest(test.name, test.query, test.severity != "warn") for test in kept_tests(target.parent) or ()],
+        tests=[PlannedTest(test.name, test.query, test.severity != "warn") for test in compiled.tests],
     )
 
 

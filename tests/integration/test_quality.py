@@ -156,7 +156,7 @@ def test_the_tests_say_what_dbt_says_of_them(damaged: Project) -> None:
 
 def test_a_test_that_asks_the_warehouse_is_compiled_anew_each_time(project: Project) -> None:
     tests = project.folder / "olist_dw_dbt" / "tests"
-    kept = project.folder / "data" / ".olist_dw" / "dbt" / "tests.json"
+    kept = project.folder / "data" / ".olist_dw" / "dbt" / "compiled.json"
     before = kept.read_bytes()
     kept.write_bytes(before[:-10])
     assert len(project.json("test")["tests"]["nodes"]) > 100

@@ -41,6 +41,21 @@ def test_results_come_in_the_order_of_the_items_and_statements_run_at_once(
         assert in_parallel(database, work, []) == []
 
 
+def test_an_item_waits_for_those_before_it(database: duckdb.DuckDBPyConnection) -> None:
+    def work(cursor: duckdb.DuckDBPyConnection, number: int) -> int:
+        found = sum(made(cursor, other) for other in range(number + 1, 6))
+        cursor.execute(f"create table made_{number} as select {number} + {found} as a")
+        return found
+
+    def made(cursor: duckdb.DuckDBPyConnection, number: int) -> int:
+        ((found,),) = cursor.execute(f"select a from made_{number}").fetchall()
+        return int(found)
+
+    with database:
+        after = {number: range(number + 1, 6) for number in range(6)}
+        assert in_parallel(database, work, range(6), after) == [129, 64, 31, 14, 5, 0]
+
+
 def test_an_error_ends_all(database: duckdb.DuckDBPyConnection) -> None:
     done: list[int] = []
 

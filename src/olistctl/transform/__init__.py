@@ -1,17 +1,21 @@
 """Stages 3 and 4 of the design: the dbt project, run in a process of its own."""
 
+from olistctl.transform.building import run_models
+from olistctl.transform.compiled import Compiled, CompiledModel, CompiledTest, compiled_for
 from olistctl.transform.dbt import DbtReport, NodeResult
 from olistctl.transform.descriptions import Described, read_descriptions
 from olistctl.transform.jobs import BUILD, SNAPSHOT, DbtJob, DbtPlace
 from olistctl.transform.parsing import lend_parsing
 from olistctl.transform.process import DbtProcess
 from olistctl.transform.project import VIEWS, affected_models, project_sha256, selectors
-from olistctl.transform.testing import CompiledTest, run_tests
+from olistctl.transform.testing import run_tests
 
 __all__ = [
     "BUILD",
     "SNAPSHOT",
     "VIEWS",
+    "Compiled",
+    "CompiledModel",
     "CompiledTest",
     "DbtJob",
     "DbtPlace",
@@ -20,9 +24,11 @@ __all__ = [
     "Described",
     "NodeResult",
     "affected_models",
+    "compiled_for",
     "lend_parsing",
     "project_sha256",
     "read_descriptions",
+    "run_models",
     "run_tests",
     "selectors",
 ]

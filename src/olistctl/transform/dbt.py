@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from olistctl.errors import ConfigError, TransformError
 from olistctl.results import NoProgress, Progress
 from olistctl.transform.invoking import import_dbt, invoke
-from olistctl.transform.jobs import DbtJob, DbtPlace, arguments_of, shared_arguments
+from olistctl.transform.jobs import DbtJob, DbtPlace, arguments_of, compiled_file, shared_arguments
 from olistctl.transform.parsing import ParseFailed, parse_ahead, parsed_manifest, place_named
 from olistctl.transform.project import current_manifest, mark_parsed, written_manifest
 from olistctl.warehouse import machine_fault
@@ -124,7 +124,7 @@ def call_dbt(job: DbtJob, place: DbtPlace, progress: Progress | None = None) -> 
     try:
         manifest = parsed_manifest(place)
         with place_named(place):
-            arguments = [*job.arguments, *shared_arguments(place)]
+            arguments = [*job.arguments, *shared_arguments(place, job.target)]
             outcome = invoke(arguments, _follow(job, progress, problems), manifest)
     except ParseFailed as failed:
         raise _explain(failed.reason, place) from None
@@ -210,7 +210,7 @@ def _node(result: Any, artifacts: Path) -> NodeResult:
     node = result.node
     message = _clean(result.message) if result.message else None
     failed = str(result.status) in ("error", "fail", "runtime error")
-    compiled = artifacts / "target" / "compiled" / node.package_name / node.original_file_path
+    compiled = compiled_file(artifacts, node.package_name, node.original_file_path)
     return NodeResult(
         name=node.name,
         kind=str(node.resource_type),

@@ -11,10 +11,11 @@ from olistctl.config import Settings
 
 @dataclass(frozen=True)
 class DbtJob:
-    """One dbt command and how its progress is called."""
+    """One dbt command, how its progress is called, and the folder among dbt's artifacts for what it writes."""
 
     label: str
     arguments: tuple[str, ...]
+    target: str = "target"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,16 @@ BUILD = DbtJob(
 )
 # Only the snapshots; the staging views that they read stand in the warehouse.
 SNAPSHOT = DbtJob("Taking snapshots", ("snapshot",))
-# The queries of the tests, which `testing` runs. Unit tests are of the project, not of the data: `make test` runs them.
-COMPILE_TESTS = DbtJob("Compiling tests", ("compile", "--select", "test_type:data"))
+# What can be run without dbt: tests, models, and what `compiled` asks for itself. It writes elsewhere, for its models
+# are those of an incremental run. Unit tests are of the project, not of the data: `make test` runs them.
+COMPILE = DbtJob(
+    "Compiling",
+    (
+        "compile", "--no-write-json",
+        "--select", "test_type:data", "resource_type:model", "resource_type:snapshot", "resource_type:analysis",
+    ),
+    "compiled",
+)  # fmt: skip
 
 
 def arguments_of(
@@ -71,14 +80,14 @@ def arguments_of(
     ]
 
 
-def shared_arguments(place: DbtPlace) -> list[str]:
-    """Return the arguments of all dbt calls: they print nothing and keep their artifacts in `artifacts`."""
+def shared_arguments(place: DbtPlace, target: str = "target") -> list[str]:
+    """Return the arguments of all dbt calls: they print nothing and keep what they write in `target` in `artifacts`."""
     return [
         "--project-dir", str(place.project),
         "--profiles-dir", str(place.project),
         "--target", place.target,
         "--threads", str(place.threads),
-        "--target-path", str(place.artifacts / "target"),
+        "--target-path", str(place.artifacts / target),
         "--log-path", str(place.artifacts / "logs"),
         "--log-level", "none",
         "--log-level-file", "none",
@@ -87,3 +96,8 @@ def shared_arguments(place: DbtPlace) -> list[str]:
         "--no-send-anonymous-usage-stats",
         "--no-version-check",
     ]  # fmt: skip
+
+
+def compiled_file(artifacts: Path, package: str, file: str) -> Path:
+    """Return where dbt leaves the compiled SQL of a file of the project."""
+    return artifacts / "target" / "compiled" / package / file

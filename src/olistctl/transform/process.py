@@ -17,10 +17,9 @@ from typing import Any
 from olistctl import logs
 from olistctl.errors import EnvironmentFault, OlistctlError, TransformError
 from olistctl.results import NoProgress, Progress
+from olistctl.transform.compiled import Compiled, compiled_for
 from olistctl.transform.dbt import DbtReport
 from olistctl.transform.jobs import DbtJob, DbtPlace
-from olistctl.transform.parsing import parsing_state
-from olistctl.transform.testing import CompiledTest, kept_tests
 
 log = logs.get_logger(__name__)
 
@@ -71,13 +70,13 @@ class DbtProcess:
         assert isinstance(report, DbtReport)
         return report
 
-    def tests(self, place: DbtPlace, progress: Progress | None = None) -> tuple[CompiledTest, ...]:
-        """Return all data tests, as `testing.compiled_tests` does; dbt is called only where none are kept."""
-        state = parsing_state(place)
-        if state and (kept := kept_tests(place.artifacts, state)) is not None:
+    def compiled(self, place: DbtPlace, *, is_built: bool, progress: Progress | None = None) -> Compiled:
+        """Return what can be run without dbt; where it is not kept, `compiled.compile_project` is called."""
+        kept = compiled_for(place)
+        if kept and (kept.models is not None or not is_built):
             return kept
-        tests: tuple[CompiledTest, ...] = self._call("compiled_tests", (place,), {}, progress)
-        return tests
+        compiled: Compiled = self._call("compile_project", (place,), {"is_built": is_built}, progress)
+        return compiled
 
     def manifest(self, place: DbtPlace) -> dict[str, Any]:
         """Return the manifest of the project as it is, as `dbt.project_manifest` does."""

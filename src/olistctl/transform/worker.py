@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 
 from olistctl.errors import OlistctlError
 from olistctl.results import Progress
+from olistctl.transform.compiled import compile_project
 from olistctl.transform.dbt import prepare_dbt, project_manifest, run_dbt
-from olistctl.transform.testing import compiled_tests
 
-_SHOWS_PROGRESS = ("run_dbt", "compiled_tests")
+_SHOWS_PROGRESS = ("run_dbt", "compile_project")
 
 
 class _ToldProgress(Progress):
@@ -40,7 +40,7 @@ class _ToldProgress(Progress):
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "prepare_dbt": prepare_dbt,
     "run_dbt": run_dbt,
-    "compiled_tests": compiled_tests,
+    "compile_project": compile_project,
     "project_manifest": project_manifest,
 }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from graphlib import TopologicalSorter
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,14 +17,18 @@ Done = TypeVar("Done")
 
 
 def in_parallel(
-    connection: DuckDBPyConnection, work: Callable[[DuckDBPyConnection, Item], Done], items: Iterable[Item]
+    connection: DuckDBPyConnection,
+    work: Callable[[DuckDBPyConnection, Item], Done],
+    items: Iterable[Item],
+    after: Mapping[int, Collection[int]] | None = None,
 ) -> list[Done]:
     """Do a work for each item, each on a cursor of the connection that no other uses; return what it gives, in order.
 
-    A statement on a small table keeps one core busy, however many there are. Cursors see what is committed, and no
-    temporary table. The first error of the work, or an interruption, ends all: what runs is interrupted, and nothing
-    more begins.
+    `after`: by the number of an item those of the items that must be done before. A statement on a small table keeps
+    one core busy, however many there are. Cursors see what is committed, and no temporary table of another one. The
+    first error of the work, or an interruption, ends all: what runs is interrupted, and nothing more begins.
     """
+    todo = list(items)
     ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
     free: SimpleQueue[DuckDBPyConnection] = SimpleQueue()
 
@@ -34,18 +39,30 @@ def in_parallel(
         finally:
             free.put(cursor)
 
+    order = TopologicalSorter({number: (after or {}).get(number, ()) for number in range(len(todo))})
+    order.prepare()
+    ended: SimpleQueue[Future[Done]] = SimpleQueue()
+    numbers: dict[Future[Done], int] = {}
+    results: dict[int, Done] = {}
     with ExitStack() as stack:
         cursors = [stack.enter_context(connection.cursor()) for _ in range(threads)]
         for cursor in cursors:
             free.put(cursor)
         pool = stack.enter_context(ThreadPoolExecutor(threads))
-        futures = [pool.submit(one, item) for item in items]
         try:
-            return [future.result() for future in futures]
+            while order.is_active():
+                for number in order.get_ready():
+                    future = pool.submit(one, todo[number])
+                    numbers[future] = number
+                    future.add_done_callback(ended.put)
+                future = ended.get()
+                results[numbers[future]] = future.result()
+                order.done(numbers[future])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            while not all(future.done() for future in futures):
+            while not all(future.done() for future in numbers):
                 for cursor in cursors:  # a statement may have begun a moment after the last interruption
                     cursor.interrupt()
-                wait([future for future in futures if future.running()], timeout=0.05)
+                wait([future for future in numbers if future.running()], timeout=0.05)
             raise
+    return [results[number] for number in range(len(todo))]

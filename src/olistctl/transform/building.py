@@ -1,0 +1,166 @@
+"""The models and snapshots of the dbt project, compiled by dbt and run without it: what an incremental run builds.
+
+Each is built as dbt's materialization would: `table` as in macros/materializations.sql, `incremental` of dbt-duckdb
+with the strategies of macros/incremental.sql, `snapshot` with the strategy `check` and `hard_deletes: invalidate`. A
+test holds the two to each other. Of a snapshot only the members are looked at that the run may have changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from olistctl.results import NoProgress, Progress
+from olistctl.transform.compiled import CompiledModel
+from olistctl.transform.dbt import DbtReport, NodeResult
+from olistctl.transform.jobs import BUILD, compiled_file
+from olistctl.warehouse import in_parallel, machine_fault, quote
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+class _ModelFailed(Exception):
+    """A model could not be built; nothing below it is."""
+
+    def __init__(self, node: NodeResult) -> None:
+        super().__init__(node.message)
+        self.node = node
+
+
+def run_models(
+    connection: DuckDBPyConnection,
+    models: Sequence[CompiledModel],
+    artifacts: Path,
+    *,
+    at: datetime,
+    progress: Progress | None = None,
+) -> DbtReport:
+    """Build models and snapshots in an open warehouse where all tables stand, in the order of the graph.
+
+    `at` (UTC) is when versions of members open and close. The first model that fails ends the build, and is data in the
+    report. Its SQL is left in dbt's `artifacts`, where dbt leaves that of its own.
+
+    Raises:
+        OlistctlError: the machine refuses: the disk is full, say.
+    """
+    progress = progress or NoProgress()
+    started = time.perf_counter()
+    progress.start(BUILD.label, len(models))
+
+    def build(cursor: DuckDBPyConnection, model: CompiledModel) -> NodeResult:
+        progress.advance(0, model.name)
+        node = _build(cursor, model, at, artifacts)
+        progress.advance(1)
+        return node
+
+    numbers = {model.name: number for number, model in enumerate(models)}
+    after = {numbers[model.name]: [numbers[name] for name in model.after if name in numbers] for model in models}
+    try:
+        nodes = in_parallel(connection, build, models, after)
+    except _ModelFailed as failed:
+        nodes = [failed.node]
+    finally:
+        progress.finish()
+    return DbtReport(tuple(nodes), round(time.perf_counter() - started, 2))
+
+
+def _build(connection: DuckDBPyConnection, model: CompiledModel, at: datetime, artifacts: Path) -> NodeResult:
+    import duckdb
+
+    started = time.perf_counter()
+    node = NodeResult(model.name, model.kind, "success", 0.0, model.file, relation=model.relation)
+    try:
+        connection.begin()
+        _BUILDERS[model.materialized](connection, model, at)
+        connection.commit()
+    except duckdb.Error as error:
+        if fault := machine_fault(error):
+            raise fault from None
+        compiled = compiled_file(artifacts, model.package, model.file)
+        compiled.parent.mkdir(parents=True, exist_ok=True)
+        compiled.write_text(model.sql or "", encoding="utf-8")
+        raise _ModelFailed(replace(node, status="error", message=str(error), compiled=compiled)) from error
+    return replace(node, seconds=round(time.perf_counter() - started, 2))
+
+
+def _build_table(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
+    """Make the table beside the old one, which it may read, and put it in its place."""
+    schema, name = map(quote, model.relation)
+    draft = f"{schema}.{quote(model.relation[1] + '__dbt_tmp')}"
+    connection.execute(f"drop table if exists {draft}")
+    if model.columns:
+        declared = ", ".join(f"{column} {data_type}" for column, data_type in model.columns)
+        names = ", ".join(column for column, _ in model.columns)
+        connection.execute(f"create table {draft} ({declared})")
+        connection.execute(f"insert into {draft} ({names}) select {names} from (\n{model.sql}\n) as model_subq")
+    else:
+        connection.execute(f"create table {draft} as (\n{model.sql}\n)")
+    connection.execute(f"drop table {schema}.{name}")
+    connection.execute(f"alter table {draft} rename to {name}")
+
+
+def _build_incremental(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
+    """Replace the rows of what is affected, or add the new ones."""
+    table, draft = _name(model.relation), quote(model.name + "__dbt_tmp")
+    connection.execute(f"create temporary table {draft} as (\n{model.sql}\n)")
+    if model.strategy == "replace_affected":
+        assert model.affected_by and model.affected_key
+        key = quote(model.affected_key)
+        connection.execute(f"delete from {table} where {key} in (select {key} from {_name(model.affected_by)})")
+    connection.execute(f"insert into {table} by name from {draft}")
+    connection.execute(f"drop table {draft}")
+
+
+def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
+    """Close the versions of members that changed or are gone, and open those of members that changed or are new.
+
+    As dbt's macros snapshot_staging_table and snapshot_merge_sql do, of the members that the run may have changed.
+    """
+    assert model.unique_key
+    table, key = _name(model.relation), quote(model.unique_key)
+    chosen = f"{key} in (select {key} from {_name(model.affected_by)})" if model.affected_by else "true"
+    same = " and ".join(f"ours.{column} is not distinct from theirs.{column}" for column in map(quote, model.checked))
+    for name, query in {
+        "snapshot_now": f"from (\n{model.sql}\n) as members where {chosen}",
+        "snapshot_same": (
+            f"select ours.{key} from snapshot_now as ours inner join {table} as theirs using ({key}) "
+            f"where theirs.dbt_valid_to is null and {same}"
+        ),
+    }.items():
+        connection.execute(f"create temporary table {name} as {query}")
+    connection.execute(
+        f"update {table} set dbt_valid_to = $at "
+        f"where dbt_valid_to is null and {chosen} and {key} not in (select {key} from snapshot_same)",
+        {"at": at},
+    )
+    connection.execute(
+        f"""
+        insert into {table} by name
+        select
+            *,
+            md5(coalesce(cast({key} as varchar), '') || '|' || cast($at::timestamp as varchar)) as dbt_scd_id,
+            $at::timestamp as dbt_updated_at,
+            $at::timestamp as dbt_valid_from,
+            null::timestamp as dbt_valid_to
+        from snapshot_now
+        where {key} not in (select {key} from snapshot_same)
+        """,
+        {"at": at},
+    )
+    connection.execute("drop table snapshot_now; drop table snapshot_same")
+
+
+_BUILDERS: Mapping[str, Callable[[DuckDBPyConnection, CompiledModel, datetime], None]] = {
+    "table": _build_table,
+    "incremental": _build_incremental,
+    "snapshot": _build_snapshot,
+}
+
+
+def _name(relation: tuple[str, str]) -> str:
+    return ".".join(map(quote, relation))
