@@ -1,6 +1,7 @@
 {#-
-    Incremental facts. The loader says in etl.changed_keys which records came, changed or went since the models were
-    last built; int_affected_orders says which orders that touches; the facts replace the rows of these orders.
+    Incremental models. The loader says in etl.changed_keys which records came, changed or went since the models were
+    last built; the models int_affected_* say which orders and members that touches; facts and dimensions replace the
+    rows of these.
 -#}
 
 {#- The text of a column in a key of etl.changed_keys, a JSON object. NULL where it has no such column. -#}
@@ -32,14 +33,16 @@
 {#-
     How much the incremental models are to replace:
       none     they do not exist, or are built anew: there is nothing to replace
-      all      the changes are not known: there is no etl.changed_keys, a source was loaded anew, or the contract gives
-               a source a key that lacks the column by which it is followed
+      all      one of them does not exist, or the changes are not known: there is no etl.changed_keys, a source was
+               loaded anew, or the contract gives a source a key that lacks the column by which it is followed
       changed  what the changed keys touch
 -#}
 {% macro extent_of_replacement() -%}
     {%- if not execute -%} {{ return('changed') }} {%- endif -%}
-    {%- if should_full_refresh() or not built_relations(models_by_order()) -%} {{ return('none') }} {%- endif -%}
-    {%- if load_relation(source('etl', 'changed_keys')) is none -%} {{ return('all') }} {%- endif -%}
+    {%- set built = built_relations(replacing_models()) -%}
+    {%- if should_full_refresh() or not built -%} {{ return('none') }} {%- endif -%}
+    {%- set changes_are_noted = load_relation(source('etl', 'changed_keys')) is not none -%}
+    {%- if built | length < replacing_models() | length or not changes_are_noted -%} {{ return('all') }} {%- endif -%}
     {{ return('all' if run_query(unknown_changes()).columns[0].values()[0] > 0 else 'changed') }}
 {%- endmacro %}
 
@@ -64,6 +67,7 @@
         'customer_id': ['customers'],
         'geolocation_zip_code_prefix': ['geolocation'],
         'product_id': ['products'],
+        'product_category_name': ['category_translation'],
         'seller_id': ['sellers'],
     }) }}
 {%- endmacro %}
@@ -73,14 +77,19 @@
     ({{ key }} like '%"{{ name }}":%')
 {%- endmacro %}
 
-{#- The models that replace the rows of affected orders; the first two hold every order with its person. -#}
+{#- The models that hold orders; the first two hold every one with its person. -#}
 {% macro models_by_order() -%}
     {{ return(['int_order_enriched', 'fact_orders', 'fact_order_items', 'fact_payments', 'fact_reviews']) }}
 {%- endmacro %}
 
+{#- The models that replace the rows of what is affected. -#}
+{% macro replacing_models() -%}
+    {{ return(models_by_order() + ['dim_customer', 'dim_product', 'dim_seller']) }}
+{%- endmacro %}
+
 {#-
     Those of the models that stand in the warehouse and are incremental, as the last build left them. They are looked up
-    and not ref'd: they depend on int_affected_orders, which asks.
+    and not ref'd: they depend on the lists, which ask.
 -#}
 {% macro built_relations(names) -%}
     {%- set relations = [] -%}
@@ -98,42 +107,54 @@
 {% macro built_rows(names, columns) -%}
     {%- for relation in built_relations(names) %}
     select {{ columns | join(', ') }} from {{ relation }}
+    {%- if not loop.last %}
     union all
-    {%- endfor %}
+    {%- endif %}
+    {%- else %}
     select
         {%- for column in columns %}
         cast(null as {{ dbt.type_string() }}) as {{ column }} {%- if not loop.last %},{% endif %}
         {%- endfor %}
     where false
+    {%- endfor %}
 {%- endmacro %}
 
 {% macro depends_on_models(names) -%}
     {%- if not execute -%} {%- for name in names -%} {%- do ref(name) -%} {%- endfor -%} {%- endif -%}
 {%- endmacro %}
 
-{#- Makes a list of affected orders depend on models that its SQL does not read, and on what keeps a member's version. -#}
+{#- Makes a list of what is affected depend on models that its SQL does not read, and on what keeps a member's version. -#}
 {% macro depends_on(names) -%}
     {{- depends_on_models(names) -}}
     {%- if not execute -%} {%- do source('etl', 'quarantine') -%} {%- endif -%}
 {%- endmacro %}
 
-{#- In an incremental run, the `where` that keeps the affected orders. `affected` is the model that lists them. -#}
-{% macro only_affected(affected='int_affected_orders') -%}
-    {%- if is_incremental() or not execute -%}
-    where order_id in (select order_id from {{ ref(affected) }})
-    {%- endif -%}
+{#-
+    In an incremental run, the `where` that keeps what is affected. `affected` is the model that lists it by `key`.
+-#}
+{% macro only_affected(affected='int_affected_orders', key='order_id') -%}
+    {%- if is_incremental() or not execute -%} where {{ is_affected(affected, key) }} {%- endif -%}
+{%- endmacro %}
+
+{#- The same for an ephemeral model, which is never incremental itself. -#}
+{% macro only_affected_below(affected, key) -%}
+    {%- if extent_of_replacement() != 'none' -%} where {{ is_affected(affected, key) }} {%- endif -%}
+{%- endmacro %}
+
+{% macro is_affected(affected, key) -%}
+    {{ key }} in (select {{ key }} from {{ ref(affected) }})
 {%- endmacro %}
 
 {#-
-    Incremental strategy `replace_affected`: all rows of the affected orders go, those that the model selects come, in
-    one transaction. So rows that are gone at the source go as well, which delete+insert and merge would keep.
-    meta.affected_by names the list where it is not int_affected_orders.
+    Incremental strategy `replace_affected`: all rows of what is affected go, those that the model selects come, in one
+    transaction. So rows that are gone at the source go as well, which delete+insert and merge would keep.
+    meta.affected_by names the list where it is not int_affected_orders, meta.affected_key its column.
 -#}
 {% macro get_incremental_replace_affected_sql(arguments) -%}
     {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
-    {%- set affected = config.get('meta', {}).get('affected_by', 'int_affected_orders') -%}
+    {%- set meta = config.get('meta', {}) -%}
     delete from {{ arguments['target_relation'] }}
-    where order_id in (select order_id from {{ ref(affected) }});
+    where {{ is_affected(meta.get('affected_by', 'int_affected_orders'), meta.get('affected_key', 'order_id')) }};
 
     insert into {{ arguments['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arguments['temp_relation'] }}

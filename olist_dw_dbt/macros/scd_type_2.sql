@@ -6,7 +6,7 @@
 {%- endmacro %}
 
 {#-
-    The versions of a snapshot, one row each, with
+    The versions of a snapshot, one row each, in an incremental run of the members that `affected` lists, with
       version_key     md5 of the natural key and effective_from
       effective_from  1900-01-01 for a member's first version, else when the change was seen
       effective_to    exclusive end: where the next version starts, so that a member which was gone for a while
@@ -15,7 +15,7 @@
       created_at      _loaded_at of the record that opened the member's first version
       updated_at      _loaded_at of the record that opened this version
 -#}
-{% macro scd_type_2(snapshot, natural_key) -%}
+{% macro scd_type_2(snapshot, natural_key, affected) -%}
     select
         windowed.*,
         {{ generate_surrogate_key(['windowed.' ~ natural_key, 'windowed.effective_from']) }} as version_key
@@ -34,6 +34,7 @@
             first_value(_loaded_at) over (partition by {{ natural_key }} order by dbt_valid_from) as created_at,
             _loaded_at as updated_at
         from {{ snapshot }} as versions
+        {{ only_affected(affected, natural_key) }}
     ) as windowed
 {%- endmacro %}
 

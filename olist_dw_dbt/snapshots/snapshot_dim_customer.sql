@@ -11,6 +11,7 @@
     config(
         unique_key='customer_id',
         check_cols=attributes,
+        meta={'affected_by': 'int_affected_customers', 'affected_key': 'customer_id'},
     )
 }}
 

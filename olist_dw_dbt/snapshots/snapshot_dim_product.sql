@@ -15,6 +15,7 @@
     config(
         unique_key='product_id',
         check_cols=attributes,
+        meta={'affected_by': 'int_affected_products', 'affected_key': 'product_id'},
     )
 }}
 

@@ -10,6 +10,7 @@
     config(
         unique_key='seller_id',
         check_cols=attributes,
+        meta={'affected_by': 'int_affected_sellers', 'affected_key': 'seller_id'},
     )
 }}
 

@@ -1,9 +1,11 @@
 with customers as (
     select * from {{ ref('stg_customers') }}
+    {{ only_affected_below('int_affected_customers', 'customer_unique_id') }}
 ),
 
 orders as (
     select * from {{ ref('int_order_enriched') }}
+    {{ only_affected_below('int_affected_customers', 'customer_unique_id') }}
 ),
 
 people as (
@@ -45,16 +47,7 @@ final as (
         {{ money_ratio('total_spent', 'total_orders') }} as avg_order_value,
         days_since_last_order,
         total_orders >= 2 as is_repeat_customer,
-        case
-            when total_orders = 0 then 'NEW'
-            when days_since_last_order > {{ var('churned_after_days') }} then 'CHURNED'
-            when total_orders >= {{ var('loyal_from_orders') }}
-                and total_spent > {{ var('vip_above_spent') }} then 'VIP'
-            when total_orders >= {{ var('loyal_from_orders') }} then 'LOYAL'
-            when total_orders >= 2 then 'REGULAR'
-            when days_since_last_order > {{ var('one_time_after_days') }} then 'ONE_TIME'
-            else 'ACTIVE'
-        end as customer_segment
+        {{ customer_segment('total_orders', 'total_spent', 'days_since_last_order') }} as customer_segment
     from measured
 )
 

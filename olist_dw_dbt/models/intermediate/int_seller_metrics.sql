@@ -1,5 +1,6 @@
 with order_items as (
     select * from {{ ref('stg_order_items') }}
+    {{ only_affected_below('int_affected_sellers', 'seller_id') }}
 ),
 
 orders as (

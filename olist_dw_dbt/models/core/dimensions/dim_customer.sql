@@ -1,5 +1,14 @@
+{{
+    config(
+        materialized='incremental' if target.type == 'duckdb' else 'table',
+        incremental_strategy='replace_affected',
+        on_schema_change='fail',
+        meta={'affected_by': 'int_affected_customers', 'affected_key': 'customer_id'}
+    )
+}}
+
 with versions as (
-    {{ scd_type_2(ref('snapshot_dim_customer'), 'customer_id') }}
+    {{ scd_type_2(ref('snapshot_dim_customer'), 'customer_id', 'int_affected_customers') }}
 ),
 
 metrics as (
@@ -72,3 +81,4 @@ final as (
 )
 
 select * from final
+{{ only_affected('int_affected_customers', 'customer_id') }}

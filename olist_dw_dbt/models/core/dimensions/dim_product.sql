@@ -1,5 +1,14 @@
+{{
+    config(
+        materialized='incremental' if target.type == 'duckdb' else 'table',
+        incremental_strategy='replace_affected',
+        on_schema_change='fail',
+        meta={'affected_by': 'int_affected_products', 'affected_key': 'product_id'}
+    )
+}}
+
 with versions as (
-    {{ scd_type_2(ref('snapshot_dim_product'), 'product_id') }}
+    {{ scd_type_2(ref('snapshot_dim_product'), 'product_id', 'int_affected_products') }}
 ),
 
 metrics as (
@@ -84,3 +93,4 @@ final as (
 )
 
 select * from final
+{{ only_affected('int_affected_products', 'product_id') }}

@@ -1,5 +1,14 @@
+{{
+    config(
+        materialized='incremental' if target.type == 'duckdb' else 'table',
+        incremental_strategy='replace_affected',
+        on_schema_change='fail',
+        meta={'affected_by': 'int_affected_sellers', 'affected_key': 'seller_id'}
+    )
+}}
+
 with versions as (
-    {{ scd_type_2(ref('snapshot_dim_seller'), 'seller_id') }}
+    {{ scd_type_2(ref('snapshot_dim_seller'), 'seller_id', 'int_affected_sellers') }}
 ),
 
 metrics as (
@@ -66,3 +75,4 @@ final as (
 )
 
 select * from final
+{{ only_affected('int_affected_sellers', 'seller_id') }}
