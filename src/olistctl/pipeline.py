@@ -363,11 +363,14 @@ def _catch_up(settings: Settings, idle: RunReport, progress: Progress | None) ->
 def warm_up(settings: Settings, dbt: DbtProcess, *, full_refresh: bool = False) -> None:
     """Let dbt be imported and the project be parsed for the next run with this process of dbt; do not wait for it.
 
-    Where dbt has compiled the models, a run that is no full refresh can do without.
+    Where dbt has compiled all models, a run that is no full refresh needs no process of dbt, and none is kept.
     """
     place = DbtPlace.of(settings, stage_file(settings))
-    if full_refresh or not ((compiled := compiled_for(place)) and compiled.models):
+    compiled = compiled_for(place)
+    if full_refresh or compiled is None or compiled.needs_dbt:
         dbt.warm_up(place)
+    else:
+        dbt.close()
 
 
 def _check_models(work: Work) -> None:

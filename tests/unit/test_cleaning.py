@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from olistctl.loading.currency import trimmed
+
 MACROS = Path(__file__).resolve().parents[2] / "olist_dw_dbt" / "macros" / "cleaning.sql"
 BLANKS = " \t\n\v\f\r\x1c\x85\xa0\u1680\u2000\u200b\u2028\u202f\u3000"
 letters = st.one_of(st.sampled_from(BLANKS), st.sampled_from("aBÇã1'%"), st.characters(exclude_categories=["Cs"]))
@@ -19,7 +21,9 @@ texts = st.text(letters)
 
 
 def rendered(macro: str, column: str) -> str:
-    """Return the SQL that a macro gives where dbt is on DuckDB."""
+    """Return the SQL that a macro gives where dbt is on DuckDB, or that of the loader for the same."""
+    if macro == "loading.currency.trimmed":
+        return trimmed(column)
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
 
     def dispatch(name: str) -> Any:
@@ -39,6 +43,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     ("macro", "slow"),
     [
         ("trimmed", "trim(x)"),
+        ("loading.currency.trimmed", "trim(x)"),
         ("clean_text", "nullif(trim(x), '')"),
         ("clean_city", "nullif(trim(regexp_replace(lower(x), '[[:space:]]+', ' ', 'g')), '')"),
     ],

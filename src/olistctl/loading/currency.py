@@ -67,10 +67,10 @@ def mark_older_tables(connection: DuckDBPyConnection, contract: Contract) -> Non
 
 def _cleaned(source: Source, name: str) -> str:
     is_text = next(column.type for column in source.columns if column.name == name) in ("text", "zip")
-    return _trimmed(quote(name)) if is_text else quote(name)
+    return trimmed(quote(name)) if is_text else quote(name)
 
 
-def _trimmed(text: str) -> str:
+def trimmed(text: str) -> str:
     """Return SQL for a text without outer blanks: DuckDB's trim where there may be some, as in macros/cleaning.sql."""
     is_plain = f"strlen({text}) = length({text}) and not starts_with({text}, ' ') and not ends_with({text}, ' ')"
     return f"case when {is_plain} then {text} else trim({text}) end"

@@ -119,11 +119,16 @@ class Compiled:
     models: tuple[CompiledModel, ...] | None = None
     unknown_changes: str | None = None
 
+    @property
+    def needs_dbt(self) -> bool:
+        """Tell whether there is a change of `raw` of which only dbt can build what it touches."""
+        models = self.models or ()
+        return self.unknown_changes is None or not models or not all(model.sql for model in models)
+
     def models_about(self, tables: Collection[str]) -> tuple[CompiledModel, ...] | None:
         """Return what a change of tables of `raw` builds; None where dbt must do it."""
         chosen = tuple(model for model in self.models or () if model.is_about(tables))
-        is_known = self.models is not None and self.unknown_changes is not None
-        return chosen if is_known and all(model.sql for model in chosen) else None
+        return chosen if self.unknown_changes and all(model.sql for model in chosen) else None
 
 
 def compile_project(place: DbtPlace, *, is_built: bool, progress: Progress | None = None) -> Compiled:
