@@ -73,6 +73,23 @@
     percentile({{ expression }}, {{ fraction }})
 {%- endmacro %}
 
+{#- count(distinct) of a column whose values stand in one row each but where `may_repeat`. To gather all of them takes
+    most of a mart's time, and few persons and orders come twice. -#}
+{% macro count_distinct(column, may_repeat) -%}
+    count(case when not {{ may_repeat }} then {{ column }} end)
+        + count(distinct case when {{ may_repeat }} then {{ column }} end)
+{%- endmacro %}
+
+{#- Of an order: its person has others. -#}
+{% macro is_of_repeat_customer() -%}
+    customer_unique_id in (select customer_unique_id from {{ ref('fact_orders') }} where not is_first_order)
+{%- endmacro %}
+
+{#- Of an item: its order may have others. Items are numbered, so of several at least one is not number 1. -#}
+{% macro is_of_several_items() -%}
+    order_id in (select order_id from {{ ref('fact_order_items') }} where order_item_id <> 1)
+{%- endmacro %}
+
 {#- What the desk measures of a set of orders, for the daily and the monthly executive mart alike.
     `from` must be fact_orders (one row an order), grouped by the mart's grain. -#}
 {% macro executive_order_measures() %}

@@ -4,7 +4,8 @@ orders as (
 
     select
         *,
-        {{ month_of('order_purchase_timestamp') }} as order_month
+        {{ month_of('order_purchase_timestamp') }} as order_month,
+        {{ is_of_repeat_customer() }} as is_of_repeat_customer
 
     from {{ ref('fact_orders') }}
     where customer_unique_id is not null
@@ -17,15 +18,35 @@ months as (
 
 ),
 
--- the month of a person's first order, whatever became of it
+-- a person belongs to the month of the first order, whatever became of it
 first_orders as (
 
     select
-        customer_unique_id,
-        min(order_month) as cohort_month
+        *,
+        order_month as cohort_month
 
     from orders
-    group by customer_unique_id
+    where is_first_order
+
+),
+
+further_orders as (
+
+    select
+        orders.*,
+        first_orders.cohort_month
+
+    from orders
+    inner join first_orders on orders.customer_unique_id = first_orders.customer_unique_id
+    where not orders.is_first_order
+
+),
+
+orders_of_cohorts as (
+
+    select * from first_orders
+    union all
+    select * from further_orders
 
 ),
 
@@ -58,18 +79,17 @@ grid as (
 activity as (
 
     select
-        first_orders.cohort_month,
-        orders.order_month as activity_month,
+        cohort_month,
+        order_month as activity_month,
         count(*) as order_count,
-        count(case when not orders.is_first_order then 1 end) as repeat_orders,
-        count(distinct orders.customer_unique_id) as active_customers,
-        count(distinct case when not orders.is_first_order then orders.customer_unique_id end) as reordering_customers,
-        sum(orders.total_price) as revenue,
-        sum(orders.total_amount) as gmv
+        count(case when not is_first_order then 1 end) as repeat_orders,
+        {{ count_distinct('customer_unique_id', 'is_of_repeat_customer') }} as active_customers,
+        count(distinct case when not is_first_order then customer_unique_id end) as reordering_customers,
+        sum(total_price) as revenue,
+        sum(total_amount) as gmv
 
-    from orders
-    inner join first_orders on orders.customer_unique_id = first_orders.customer_unique_id
-    group by first_orders.cohort_month, orders.order_month
+    from orders_of_cohorts
+    group by cohort_month, order_month
 
 ),
 

@@ -5,7 +5,8 @@ orders as (
     select
         *,
         coalesce(customer_state, 'unknown') as state,
-        {{ region_of_state('customer_state') }} as region
+        {{ region_of_state('customer_state') }} as region,
+        {{ is_of_repeat_customer() }} as is_of_repeat_customer
 
     from {{ ref('fact_orders') }}
 
@@ -27,7 +28,8 @@ order_items as (
     select
         order_items.*,
         coalesce(sellers.state, 'unknown') as state,
-        coalesce(sellers.region, 'unknown') as region
+        coalesce(sellers.region, 'unknown') as region,
+        {{ is_of_several_items() }} as is_of_several_items
 
     from {{ ref('fact_order_items') }} as order_items
     left join sellers on order_items.seller_key = sellers.seller_key
@@ -57,7 +59,7 @@ bought as (
         sum(total_amount) as gmv,
         sum(case when is_delivered then total_amount else 0 end) as delivered_gmv,
         sum(total_payment) as payments,
-        count(distinct customer_unique_id) as customers,
+        {{ count_distinct('customer_unique_id', 'is_of_repeat_customer') }} as customers,
         count(distinct case when not is_first_order then customer_unique_id end) as reordering_customers,
         count(review_score) as reviewed_orders,
         sum(review_score) as review_score_sum,
@@ -65,8 +67,7 @@ bought as (
         count(case when is_late_delivery then 1 end) as late_orders,
         count(days_to_deliver) as timed_orders,
         sum(days_to_deliver) as days_to_deliver_sum,
-        {{ percentile_of('days_to_deliver', 0.5) }} as median_days_to_deliver,
-        {{ percentile_of('days_to_deliver', 0.9) }} as p90_days_to_deliver
+        {{ percentiles_of('days_to_deliver', [0.5, 0.9]) }} as days_to_deliver_percentiles
 
     from orders
     group by grouping sets ((region, state), (region), ())
@@ -82,7 +83,7 @@ sold as (
             as area_level,
         case when grouping(state) = 0 then state when grouping(region) = 0 then region else 'Brasil' end as area,
         count(distinct seller_id) as active_sellers,
-        count(distinct order_id) as orders_sold,
+        {{ count_distinct('order_id', 'is_of_several_items') }} as orders_sold,
         count(*) as items_sold,
         sum(price) as sold_revenue,
         sum(total_amount) as sold_gmv
@@ -180,8 +181,7 @@ joined as (
         coalesce(bought.late_orders, 0) as late_orders,
         bought.timed_orders,
         bought.days_to_deliver_sum,
-        bought.median_days_to_deliver,
-        bought.p90_days_to_deliver,
+        bought.days_to_deliver_percentiles,
         coalesce(registered.registered_sellers, 0) as registered_sellers,
         coalesce(sold.active_sellers, 0) as active_sellers,
         coalesce(sold.orders_sold, 0) as orders_sold,
@@ -244,8 +244,8 @@ final as (
         cast(late_orders as bigint) as late_orders,
         cast({{ share_of('late_orders', 'arrived_orders') }} as double) as late_share,
         cast({{ share_of('days_to_deliver_sum', 'timed_orders') }} as double) as avg_days_to_deliver,
-        cast(median_days_to_deliver as double) as median_days_to_deliver,
-        cast(p90_days_to_deliver as double) as p90_days_to_deliver,
+        cast({{ nth_percentile('days_to_deliver_percentiles', 1) }} as double) as median_days_to_deliver,
+        cast({{ nth_percentile('days_to_deliver_percentiles', 2) }} as double) as p90_days_to_deliver,
 
         cast(registered_sellers as bigint) as registered_sellers,
         cast(active_sellers as bigint) as active_sellers,
