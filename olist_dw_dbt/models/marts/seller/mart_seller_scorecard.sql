@@ -42,7 +42,6 @@ item_measures as (
     select
         seller_id,
         count(*) as items_sold,
-        count(distinct order_id) as order_count,
         count(distinct product_id) as products_sold,
         sum(price) as revenue,
         sum(freight_value) as freight,
@@ -70,6 +69,7 @@ order_measures as (
 
     select
         seller_orders.seller_id,
+        count(*) as order_count,
         min({{ day_of('orders.order_purchase_timestamp') }}) as first_sold_date,
         max({{ day_of('orders.order_purchase_timestamp') }}) as last_sold_date,
         count(case when orders.is_delivered then 1 end) as delivered_orders,
@@ -95,7 +95,7 @@ order_measures as (
         count(case when orders.review_score <= 2 then 1 end) as low_score_orders
 
     from seller_orders
-    inner join orders on seller_orders.order_id = orders.order_id
+    left join orders on seller_orders.order_id = orders.order_id
     group by seller_orders.seller_id
 
 ),
@@ -107,8 +107,8 @@ described as (
         dim_sellers.seller_city,
         coalesce(dim_sellers.seller_state, 'unknown') as seller_state,
         coalesce(dim_sellers.seller_region, 'unknown') as seller_region,
-        item_measures.order_count is not null as has_sales,
-        coalesce(item_measures.order_count, 0) as order_count,
+        item_measures.items_sold is not null as has_sales,
+        coalesce(order_measures.order_count, 0) as order_count,
         coalesce(item_measures.items_sold, 0) as items_sold,
         coalesce(item_measures.products_sold, 0) as products_sold,
         coalesce(item_measures.revenue, 0) as revenue,
