@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
@@ -26,6 +25,7 @@ from olistctl.transform import (
     BUILD,
     SNAPSHOT,
     VIEWS,
+    Compiled,
     DbtJob,
     DbtPlace,
     DbtProcess,
@@ -39,9 +39,6 @@ from olistctl.transform import (
 from olistctl.transform.dbt import explain_failure
 from olistctl.warehouse import stage_file
 from olistctl.writing import Outcome, Work, has_leftovers, write_warehouse
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 log = logs.get_logger(__name__)
 
@@ -58,6 +55,7 @@ class _State:
     only: frozenset[str] | None = None  # the files that may be taken; None: all
     inspections: tuple[Inspection, ...] = ()
     tables: tuple[str, ...] | None = ()  # of raw, whose changes a run builds and tests; None: all
+    compiled: Compiled | None = None
     was_tested: bool = False  # all that is in the warehouse, before this run
     load: LoadReport | None = None
     transform: DbtReport | None = None
@@ -164,10 +162,7 @@ def _test(state: _State, work: Work) -> Outcome:
     if tables is not None and not tables:
         return Outcome(None, "nothing to test")
     everything = tables is None
-    place = DbtPlace.of(work.settings, work.stage.file)
-    with work.stage.connection() as connection:
-        is_built = _is_built(connection, place)
-    compiled = state.dbt.compiled(place, is_built=is_built, progress=work.progress)
+    compiled = _compiled(state, work)
     with work.stage.connection() as connection:
         chosen = [test for test in compiled.tests if tables is None or test.is_about(tables)]
         state.tests = run_tests(connection, chosen, work.progress)
@@ -389,13 +384,14 @@ def _dbt(
     full_refresh: bool = False,
 ) -> DbtReport:
     place = DbtPlace.of(work.settings, work.stage.file)
+    work.stage.let_go()
     return state.dbt.run(job, place, select=select, exclude=exclude, full_refresh=full_refresh, progress=work.progress)
 
 
 def _built_without_dbt(state: _State, work: Work) -> DbtReport | None:
     """Build what the changes touch, as dbt has compiled it; None where it has not, or only dbt knows how."""
     place = DbtPlace.of(work.settings, work.stage.file)
-    compiled = compiled_for(place)
+    compiled = state.compiled = compiled_for(place)
     models = compiled.models_about(state.tables or ()) if compiled else None
     if not (compiled and compiled.unknown_changes and models):
         return None
@@ -406,11 +402,20 @@ def _built_without_dbt(state: _State, work: Work) -> DbtReport | None:
         return run_models(connection, models, place.artifacts, at=at, progress=work.progress)
 
 
-def _is_built(connection: DuckDBPyConnection, place: DbtPlace) -> bool:
-    """Tell whether all models stand, as the project makes them of what is loaded."""
-    build = ledger.last_build(connection)
-    unbuilt = ledger.source_changes(connection, is_built=False)
-    return build is not None and build.project_sha256 == project_sha256(place.project) and not unbuilt
+def _compiled(state: _State, work: Work) -> Compiled:
+    """Return what dbt has compiled, with the models where all of them stand; compiled now, if it is not at hand."""
+    place = DbtPlace.of(work.settings, work.stage.file)
+    compiled = state.compiled or compiled_for(place)
+    if compiled and compiled.models is not None:
+        return compiled
+    with work.stage.connection() as connection:
+        build = ledger.last_build(connection)
+        unbuilt = ledger.source_changes(connection, is_built=False)
+    is_built = build is not None and build.project_sha256 == project_sha256(place.project) and not unbuilt
+    if compiled and not is_built:
+        return compiled
+    work.stage.let_go()
+    return state.dbt.compile(place, is_built=is_built, progress=work.progress)
 
 
 def _models_done(work: Work, report: DbtReport) -> Outcome:

@@ -46,7 +46,7 @@ def run_models(
     report. Its SQL is left in dbt's `artifacts`, where dbt leaves that of its own.
 
     Raises:
-        OlistctlError: the machine refuses: the disk is full, say.
+        duckdb.Error: the machine refuses: the disk is full, say.
     """
     progress = progress or NoProgress()
     started = time.perf_counter()
@@ -79,8 +79,8 @@ def _build(connection: DuckDBPyConnection, model: CompiledModel, at: datetime, a
         _BUILDERS[model.materialized](connection, model, at)
         connection.commit()
     except duckdb.Error as error:
-        if fault := machine_fault(error):
-            raise fault from None
+        if machine_fault(error):
+            raise
         compiled = compiled_file(artifacts, model.package, model.file)
         compiled.parent.mkdir(parents=True, exist_ok=True)
         compiled.write_text(model.sql or "", encoding="utf-8")

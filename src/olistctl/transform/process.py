@@ -17,7 +17,7 @@ from typing import Any
 from olistctl import logs
 from olistctl.errors import EnvironmentFault, OlistctlError, TransformError
 from olistctl.results import NoProgress, Progress
-from olistctl.transform.compiled import Compiled, compiled_for
+from olistctl.transform.compiled import Compiled
 from olistctl.transform.dbt import DbtReport
 from olistctl.transform.jobs import DbtJob, DbtPlace
 
@@ -70,11 +70,8 @@ class DbtProcess:
         assert isinstance(report, DbtReport)
         return report
 
-    def compiled(self, place: DbtPlace, *, is_built: bool, progress: Progress | None = None) -> Compiled:
-        """Return what can be run without dbt; where it is not kept, `compiled.compile_project` is called."""
-        kept = compiled_for(place)
-        if kept and (kept.models is not None or not is_built):
-            return kept
+    def compile(self, place: DbtPlace, *, is_built: bool, progress: Progress | None = None) -> Compiled:
+        """Compile what can be run without dbt, as `compiled.compile_project` does, and raise what it raises."""
         compiled: Compiled = self._call("compile_project", (place,), {"is_built": is_built}, progress)
         return compiled
 
