@@ -136,9 +136,14 @@
     {%- if is_incremental() or not execute -%} where {{ is_affected(affected, key) }} {%- endif -%}
 {%- endmacro %}
 
-{#- The same for an ephemeral model, which is never incremental itself. -#}
+{#-
+    The same for an ephemeral model, which is never incremental itself. An empty list is one of a build that replaces
+    nothing: the extent must not be asked again, for other models stand by now.
+-#}
 {% macro only_affected_below(affected, key) -%}
-    {%- if extent_of_replacement() != 'none' -%} where {{ is_affected(affected, key) }} {%- endif -%}
+    where
+        {{ is_affected(affected, key) }}
+        or not exists (select 1 from {{ ref(affected) }})
 {%- endmacro %}
 
 {% macro is_affected(affected, key) -%}

@@ -77,6 +77,10 @@ def manifest(built: Project) -> dict[str, Any]:
 
 
 def test_plain_dbt_builds_everything_unit_tests_included(project: Project) -> None:
+    """On what `olistctl load` leaves, where no table stands yet, it builds what `olistctl run` does."""
+    expected = project.contents("core", "mart")
+    project.warehouse.unlink()
+    project.ok("load")
     done = dbt(project, "build", "--warn-error-options", '{"error": ["Deprecations"]}')
     assert done.returncode == 0, done.stdout[-3000:]
     results = json.loads((project.folder / "olist_dw_dbt" / "target" / "run_results.json").read_text())["results"]
@@ -85,6 +89,8 @@ def test_plain_dbt_builds_everything_unit_tests_included(project: Project) -> No
     assert {"model", "snapshot", "test"} <= set(kinds)
     done_so = {result["status"] for result in results if not result["unique_id"].startswith("exposure.")}
     assert done_so <= {"success", "pass"}
+    found = project.contents("core", "mart")
+    assert [table for table in expected if found[table] != expected[table]] == []
 
 
 def test_the_designs_files_are_all_there(built: Project) -> None:
