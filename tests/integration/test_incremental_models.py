@@ -27,7 +27,7 @@ from olistctl.transform import (
     run_models,
     selectors,
 )
-from olistctl.transform.compiled import compile_project
+from olistctl.transform.compiling import compile_project
 from olistctl.transform.dbt import prepare_dbt, run_dbt
 from tests.integration.conftest import Project
 
@@ -392,6 +392,29 @@ def test_the_nodes_of_a_change_are_known_without_dbt(warehouse: Warehouse) -> No
 
     (project / "models" / "more.sql").write_text("select 1 as one")
     assert affected_models(project, change.artifacts, ["stg_sellers"]) is None, "the project is another one now"
+
+
+def test_what_only_dbt_can_build_is_left_to_dbt(warehouse: Warehouse) -> None:
+    change, models = warehouse, warehouse.project.folder / "olist_dw_dbt" / "models"
+    assert not change.compiled.needs_dbt
+    of_sellers = "select seller_id from {{ ref('stg_sellers') }}"
+    for name, text in {
+        "hooked": "{{ config(materialized='table', post_hook='select 1') }} " + of_sellers,
+        "asking": "{{ config(materialized='table') }} {% set n = run_query('select 1') %} " + of_sellers,
+        "merging": "{{ config(materialized='incremental', unique_key='seller_id') }} " + of_sellers,
+        "plain": "{{ config(materialized='table', post_hook='{{ log_model(1) }}') }} " + of_sellers,
+        "seen": "{{ config(materialized='view') }} " + of_sellers,
+    }.items():
+        (models / f"{name}.sql").write_text(text)
+    change.build()
+    compiled = compile_project(change.place, is_built=True)
+    queries = {model.name: model.sql for model in compiled.models or ()}
+    assert [queries[name] for name in ("hooked", "asking", "merging")] == [None, None, None]
+    assert queries["plain"] and "seen" not in queries
+    assert compiled.needs_dbt and compiled.models_about(["stg_sellers"]) is None
+    assert compiled.models_about(["stg_geolocation"]), "what changes elsewhere does not touch them"
+    for name in ("hooked", "asking", "merging", "plain", "seen"):
+        (models / f"{name}.sql").unlink()
 
 
 @pytest.fixture

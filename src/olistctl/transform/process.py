@@ -71,7 +71,7 @@ class DbtProcess:
         return report
 
     def compile(self, place: DbtPlace, *, is_built: bool, progress: Progress | None = None) -> Compiled:
-        """Compile what can be run without dbt, as `compiled.compile_project` does, and raise what it raises."""
+        """Compile what can be run without dbt, as `compiling.compile_project` does, and raise what it raises."""
         compiled: Compiled = self._call("compile_project", (place,), {"is_built": is_built}, progress)
         return compiled
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from olistctl.errors import OlistctlError
 from olistctl.results import Progress
-from olistctl.transform.compiled import compile_project
+from olistctl.transform.compiling import compile_project
 from olistctl.transform.dbt import prepare_dbt, project_manifest, run_dbt
 
 _SHOWS_PROGRESS = ("run_dbt", "compile_project")
