@@ -3,18 +3,26 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What the tests of an orchestrator need in its environment beside its extra.
+TEST_TOOLS := aiosmtpd hypothesis pytest pytest-xdist
 SAMPLE_ORDERS ?= 2000
 SOURCE_DIR ?= data/source
 
-.PHONY: help demo test torture lint bench clean
+.PHONY: help demo test test-dagster torture lint bench clean
 
 help:  ## show what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "olistctl needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# An orchestrator brings hundreds of packages, some in other versions: each has an environment of its own.
+.venv-%/.ready: pyproject.toml constraints-%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-$*.txt --editable '.[$*]' $(TEST_TOOLS)
 	@touch $@
 
 demo: $(VENV)/.ready  ## build a warehouse from data/source; without data, from a made-up sample
@@ -23,6 +31,9 @@ demo: $(VENV)/.ready  ## build a warehouse from data/source; without data, from 
 
 test: lint  ## lint, types, unit and integration tests, the dbt project on a generated sample
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+test-dagster: .venv-dagster/.ready  ## Dagster itself, in its own environment, and the watcher with the watchdog that Dagster asks for
+	.venv-dagster/bin/python -m pytest --numprocesses 2 --dist loadgroup tests/orchestration/test_dagster.py tests/unit/test_intake.py tests/integration/test_watch.py
 
 torture: $(VENV)/.ready  ## the long version of the tests of damage, kills, full disks and busy readers (about an hour)
 	TORTURE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/torture tests/integration
@@ -41,4 +52,4 @@ bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts, d
 	$(BIN)/python -m tests.bench.anomalies
 
 clean:  ## remove the virtual environment and what was built; data stays
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-dagster .venv-airflow dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

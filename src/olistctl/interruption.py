@@ -30,6 +30,24 @@ def listen() -> None:
     sys.unraisablehook = _unraisable
 
 
+@contextmanager
+def listening() -> Iterator[None]:
+    """Note both signals for a while, in the process of another program that has handlers of its own.
+
+    In a thread nothing is noted: signals are for the main one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _noted.clear()
+
+
 def makes_duckdb(frame: FrameType | None) -> bool:
     """Tell whether DuckDB's module is just being imported: an exception there makes its binding end the process."""
     while frame is not None:

@@ -31,6 +31,18 @@ interruption.listen()
 Thing()
 print(type(interruption.stopped()).__name__)
 """
+IN_ANOTHER_PROGRAM = """
+import os, signal
+from olistctl import interruption
+signal.signal(signal.SIGTERM, lambda number, frame: print("its own"))
+for _ in range(2):
+    try:
+        with interruption.listening():
+            os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        print("interrupted", interruption.stopped())
+os.kill(os.getpid(), signal.SIGTERM)
+"""
 
 
 def said(program: str) -> tuple[int, str, str]:
@@ -44,3 +56,7 @@ def test_the_import_of_duckdb_is_not_interrupted_but_what_follows_is() -> None:
 
 def test_an_interruption_that_a_destructor_swallows_is_noted_without_a_word() -> None:
     assert said(IN_A_DESTRUCTOR) == (0, "Interrupted\n", "")
+
+
+def test_another_program_has_its_handlers_back_and_nothing_is_left_of_the_signal() -> None:
+    assert said(IN_ANOTHER_PROGRAM) == (0, "interrupted None\ninterrupted None\nits own\n", "")

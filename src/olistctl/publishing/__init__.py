@@ -3,6 +3,7 @@
 from olistctl.publishing.catalog import Catalog, write_catalog
 from olistctl.publishing.files import FORMATS, WrittenFile, write_files
 from olistctl.publishing.pages import in_script, write_html
+from olistctl.publishing.relations import Relation, relations_of
 from olistctl.publishing.releases import LATEST, Release, ReleasedTable, is_released, publish_release, write_release
 from olistctl.publishing.serving import Server, serve_page
 from olistctl.publishing.tables import NothingToShare, reading, refused
@@ -12,6 +13,7 @@ __all__ = [
     "LATEST",
     "Catalog",
     "NothingToShare",
+    "Relation",
     "Release",
     "ReleasedTable",
     "Server",
@@ -21,6 +23,7 @@ __all__ = [
     "publish_release",
     "reading",
     "refused",
+    "relations_of",
     "serve_page",
     "write_catalog",
     "write_files",

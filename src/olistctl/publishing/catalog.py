@@ -9,18 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from olistctl import ledger
 from olistctl.config import Settings
 from olistctl.errors import DataError
 from olistctl.publishing.pages import in_script, write_html
+from olistctl.publishing.relations import Relation, relations_of
 from olistctl.publishing.tables import reading
 from olistctl.transform import DbtPlace, DbtProcess
-from olistctl.warehouse import quote
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 # Where dbt's page takes its data from (dbt/task/docs/generate.py does the same for `dbt docs generate --static`).
 _MANIFEST, _CATALOG = '"MANIFEST.JSON INLINE DATA"', '"CATALOG.JSON INLINE DATA"'
@@ -41,16 +38,6 @@ class Catalog:
     bytes: int
 
 
-@dataclass(frozen=True)
-class _Relation:
-    """A table or view of the warehouse."""
-
-    kind: str
-    rows: int
-    loaded_at: datetime | None
-    columns: tuple[tuple[str, str], ...]
-
-
 def write_catalog(settings: Settings, file: Path) -> Catalog:
     """Write the page: lineage, descriptions, tests, rows and freshness of every model and source.
 
@@ -60,7 +47,7 @@ def write_catalog(settings: Settings, file: Path) -> Catalog:
         ConfigError, TransformError: there is no dbt project, or it does not parse.
     """
     with reading(settings) as connection:
-        relations = _relations(connection)
+        relations = relations_of(connection)
         build = ledger.last_build(connection) if ledger.is_present(connection) else None
     with DbtProcess() as dbt:
         manifest = dbt.manifest(DbtPlace.of(settings, settings.warehouse))
@@ -86,24 +73,6 @@ def write_catalog(settings: Settings, file: Path) -> Catalog:
     return Catalog(file, kinds.count("model"), len(manifest["sources"]), kinds.count("test"), file.stat().st_size)
 
 
-def _relations(connection: DuckDBPyConnection) -> dict[tuple[str, str], _Relation]:
-    columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for schema, table, column, type_ in connection.execute(
-        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
-        "where database_name = current_database() and not internal order by schema_name, table_name, column_index"
-    ).fetchall():
-        columns.setdefault((schema, table), []).append((column, type_))
-    views = set(connection.execute("select schema_name, view_name from duckdb_views() where not internal").fetchall())
-    relations = {}
-    for (schema, table), found in columns.items():
-        loaded = "max(_loaded_at)" if schema == "raw" and "_loaded_at" in dict(found) else "null"
-        query = f"select count(*), {loaded} from {quote(schema)}.{quote(table)}"
-        ((rows, loaded_at),) = connection.execute(query).fetchall()
-        kind = "VIEW" if (schema, table) in views else "BASE TABLE"
-        relations[schema, table] = _Relation(kind, rows, loaded_at, tuple(found))
-    return relations
-
-
 def _failing(manifest: _Json, build: ledger.Build | None) -> dict[str, list[str]]:
     """Return the tests that failed or warned when they ran last, by what they are about."""
     failed = {test.test for test in build.failed_tests} if build else set()
@@ -117,7 +86,7 @@ def _failing(manifest: _Json, build: ledger.Build | None) -> dict[str, list[str]
 
 def _described(
     nodes: Iterable[_Json],
-    relations: Mapping[tuple[str, str], _Relation],
+    relations: Mapping[tuple[str, str], Relation],
     build: ledger.Build | None,
     failing: Mapping[str, list[str]],
 ) -> Iterable[tuple[str, _Json]]:
@@ -147,7 +116,7 @@ def _described(
         )
 
 
-def _stats(relation: _Relation, build: ledger.Build | None, failing: list[str]) -> _Json:
+def _stats(relation: Relation, build: ledger.Build | None, failing: list[str]) -> _Json:
     """Return what dbt's page shows beside the owner of a table."""
     shown: list[tuple[str, str, Any]] = [("rows", "Rows", f"{relation.rows:,}")]
     if relation.loaded_at:

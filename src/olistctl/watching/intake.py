@@ -89,6 +89,10 @@ class Intake:
         """Judge the folder as it is now; `now` are seconds that only grow."""
         if listing != self._last:
             self._last, self._still_since = listing, now
+        return self.judge(listing, now - self._still_since)
+
+    def judge(self, listing: Listing | None, still: float) -> Verdict:
+        """Judge the folder as it has been for `still` seconds."""
         if listing is None:
             return Verdict(State.WAITING, ("the folder is not there, or cannot be read",))
         if not listing.files:
@@ -96,7 +100,6 @@ class Intake:
         changed = self.changed(listing)
         if not changed:
             return Verdict(State.IDLE)
-        still = now - self._still_since
         if still < self._rules.settle_seconds:
             reason = f"{named(changed)}: changed just now"
             return Verdict(State.WAITING, (reason,), self._rules.settle_seconds - still)
