@@ -286,6 +286,7 @@ def _run(
         # One stage anew is no reason to take from readers what the others have built.
         begin_with="history" if full_refresh and {"load", "transform"} <= set(PIPELINES[command]) else "copy",
         needs_warehouse="load" not in PIPELINES[command],
+        brings_data=command != "test",  # whose findings must not push the last good data out
         afterwards={"export": _export} if command == "run" and settings.parquet_dir else None,
         progress=progress,
     )

@@ -73,6 +73,13 @@ def test_a_run_that_fails_and_a_decision_push_no_version_out(twice: Project) -> 
     assert twice.json("rollback", "--list") == before
 
 
+def test_testing_pushes_no_version_out(twice: Project) -> None:
+    twice.ok("transform")
+    before = twice.json("rollback", "--list")
+    twice.call("test")
+    assert twice.json("rollback", "--list") == before
+
+
 def test_without_versions_there_is_nothing_to_put_back(tmp_path: Path) -> None:
     project = new_project(tmp_path / "project")
     project.ok("sample", "--orders", "50", "--out", "data/source")
