@@ -8,7 +8,7 @@ TEST_TOOLS := aiosmtpd hypothesis pytest pytest-xdist
 SAMPLE_ORDERS ?= 2000
 SOURCE_DIR ?= data/source
 
-.PHONY: help demo test test-dagster torture lint bench clean
+.PHONY: help demo test test-dagster test-airflow torture lint bench clean
 
 help:  ## show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ test: lint  ## lint, types, unit and integration tests, the dbt project on a gen
 
 test-dagster: .venv-dagster/.ready  ## Dagster itself, in its own environment, and the watcher with the watchdog that Dagster asks for
 	.venv-dagster/bin/python -m pytest --numprocesses 2 --dist loadgroup tests/orchestration/test_dagster.py tests/unit/test_intake.py tests/integration/test_watch.py
+
+test-airflow: .venv-airflow/.ready  ## Airflow itself, in its own environment: the DAG runs to its end, fails, mails
+	.venv-airflow/bin/python -m pytest --numprocesses 2 --dist loadgroup tests/orchestration/test_airflow.py
 
 torture: $(VENV)/.ready  ## the long version of the tests of damage, kills, full disks and busy readers (about an hour)
 	TORTURE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/torture tests/integration

@@ -1,4 +1,4 @@
-"""The configuration and the dbt project that travel with the package, and which files a dbt project consists of."""
+"""Configuration, dbt project and Airflow DAG that travel with the package, and what files a dbt project consists of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from olistctl.errors import EnvironmentFault, UsageError
 
-_PARTS = ("config", "olist_dw_dbt")
+_PARTS = ("config", "olist_dw_dbt", "dags")
 # What dbt and editors leave behind in a checkout is no part of the project.
 _LEFT_OUT = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__", ".user.yml", "*.duckdb*")
 
@@ -27,13 +27,13 @@ class LaidOut:
 
 
 def template_root() -> Path:
-    """Return the folder that holds `config/` and `olist_dw_dbt/`: in the wheel, or in a checkout."""
+    """Return the folder that holds `config/`, `olist_dw_dbt/` and `dags/`: in the wheel, or in a checkout."""
     packaged = Path(__file__).parent / "project"
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2]
 
 
 def lay_out(folder: Path) -> LaidOut:
-    """Write configuration and dbt project into a folder.
+    """Write configuration, dbt project and Airflow DAG into a folder.
 
     Raises:
         UsageError: the folder already holds one of them; nothing is overwritten.

@@ -18,6 +18,7 @@ def test_the_laid_out_files_are_those_of_the_package(tmp_path: Path) -> None:
     assert Path("config/olistctl.yml") in laid.files
     assert Path("config/sources.yml") in laid.files
     assert Path("olist_dw_dbt/dbt_project.yml") in laid.files
+    assert Path("dags/olist_etl_pipeline.py") in laid.files
     assert list(laid.files) == sorted(laid.files)
     for file in laid.files:
         assert (tmp_path / "new" / file).read_bytes() == (template_root() / file).read_bytes()
@@ -41,7 +42,7 @@ def test_what_dbt_and_editors_leave_behind_is_not_laid_out(tmp_path: Path, monke
     assert lay_out(tmp_path / "new").files == used.files
 
 
-@pytest.mark.parametrize("part", ["config", "olist_dw_dbt"])
+@pytest.mark.parametrize("part", ["config", "olist_dw_dbt", "dags"])
 def test_nothing_is_written_where_a_project_already_is(tmp_path: Path, part: str) -> None:
     (tmp_path / part).mkdir()
     (tmp_path / part / "mine").write_text("precious")

@@ -13,7 +13,7 @@ from olistctl.cli.call import Call
 def init(
     call: Call, folder: Annotated[Path, typer.Argument(help="Where to; made if it is not there.")] = Path()
 ) -> None:
-    """Lay out configuration and dbt project in a folder, ready for `run`; nothing is overwritten.
+    """Lay out configuration, dbt project and Airflow DAG in a folder, ready for `run`; nothing is overwritten.
 
       olistctl init my_warehouse
     """  # fmt: skip
@@ -23,7 +23,7 @@ def init(
     if call.json:
         call.console.json(laid_out)
         return
-    call.console.line(f"Laid out {len(laid_out.files)} files in {folder.absolute()}: config/ and olist_dw_dbt/")
+    call.console.line(f"Laid out {len(laid_out.files)} files in {folder.absolute()}: config/, olist_dw_dbt/ and dags/")
     enter = "" if folder == Path() else f"cd {folder}, "
     put = "put the nine CSVs in data/source (or `olistctl sample --out data/source`)"
     call.console.line(f"Next: {enter}{put}, then `olistctl run`")

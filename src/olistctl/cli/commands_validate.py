@@ -11,6 +11,7 @@ from olistctl.cli.commands_pipeline import SourceDir
 
 if TYPE_CHECKING:
     from olistctl.console import Console
+    from olistctl.results import Finding
     from olistctl.validation import FileReport, ValidationReport
 
 
@@ -39,7 +40,8 @@ def validate(call: Call, source_dir: SourceDir = None) -> None:
             progress=progress,
         )
     if call.json:
-        console.json({"problems": report.problems, "warnings": report.warnings, **vars(report)})
+        told = {"problems": report.problems, "warnings": report.warnings}
+        console.json(told | {"findings": [*_problems(report), *_warnings(report)]} | vars(report))
     else:
         _render(console, report)
     if report.problems:
@@ -56,14 +58,19 @@ def _render(console: Console, report: ValidationReport) -> None:
     )
     if console.verbose:
         _render_detail(console, report)
-    failing = [check for check in report.checks if not check.is_good]
-    console.warnings([check.finding() for check in failing if not check.is_error])
-    console.problems(
-        [file.load.finding("olistctl validate --verbose") for file in report.files if not file.load.is_whole]
-    )
-    console.problems([check.finding() for check in failing if check.is_error])
+    console.warnings(_warnings(report))
+    console.problems(_problems(report))
     verdict = "The delivery has faults" if report.problems else "The delivery is good"
     console.line(f"{verdict}: {counted(report.problems, 'problem')}, {counted(report.warnings, 'warning')}")
+
+
+def _warnings(report: ValidationReport) -> list[Finding]:
+    return [check.finding() for check in report.checks if not check.is_good and not check.is_error]
+
+
+def _problems(report: ValidationReport) -> list[Finding]:
+    faulty = [file.load.finding("olistctl validate --verbose") for file in report.files if not file.load.is_whole]
+    return faulty + [check.finding() for check in report.checks if not check.is_good and check.is_error]
 
 
 def _render_detail(console: Console, report: ValidationReport) -> None:
