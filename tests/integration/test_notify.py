@@ -39,7 +39,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, blocked: Path) -> Project:
     """A built project with a small dbt project; tests must not change it."""
     project = new_project(tmp_path_factory.mktemp("notify") / "project")
     dbt = project.folder / "olist_dw_dbt"
-    for folder in ("models", "snapshots", "tests"):
+    for folder in ("analyses", "models", "snapshots", "tests"):
         shutil.rmtree(dbt / folder)
     for macro in (dbt / "macros").iterdir():
         if macro.name != "generate_schema_name.sql":

@@ -14,12 +14,9 @@ from typing import Any
 from olistctl.results import Progress
 from olistctl.transform.compiled import Compiled, CompiledModel, CompiledTest, keep_compiled
 from olistctl.transform.dbt import call_dbt
-from olistctl.transform.jobs import COMPILE, DbtPlace
+from olistctl.transform.jobs import COMPILE, UNKNOWN_CHANGES, DbtPlace
 from olistctl.transform.parsing import parsing_state
 from olistctl.transform.project import ALWAYS_BUILT
-
-# The query that counts the changes of which nobody knows what they touch; see macros/incremental.sql.
-_UNKNOWN_CHANGES = "unknown_changes"
 
 # What makes compiled SQL depend on more than the project's files: on the rows of the warehouse, the environment, the
 # clock; and on which tables stand.
@@ -54,7 +51,7 @@ def compile_project(place: DbtPlace, *, is_built: bool, progress: Progress | Non
     compiled = Compiled(tuple(tests))
     if is_built:
         models = [*by_kind.get("model", []), *by_kind.get("snapshot", [])]
-        unknown = [result for result in by_kind.get("analysis", []) if result.node.name == _UNKNOWN_CHANGES]
+        unknown = [result for result in by_kind.get("analysis", []) if result.node.name == UNKNOWN_CHANGES]
         compiled = Compiled(
             compiled.tests,
             tuple(_model(result, manifest) for result in models if result.node.config.materialized in MATERIALIZED),
