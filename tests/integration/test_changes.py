@@ -15,6 +15,7 @@ from tests.torture.scale import LONG
 
 SELLERS = "olist_sellers_dataset.csv"
 ORDERS = "olist_orders_dataset.csv"
+LOG = "etl_pipeline.log"
 LATER = "olist_orders_dataset_2018-11-01.csv"
 
 
@@ -80,6 +81,18 @@ def test_a_run_with_nothing_to_do_imports_no_dbt_and_then_not_even_duckdb(projec
     assert imported & {"dbt", "rich"} == set()
     move_a_seller(project, "a town")
     assert project.json("run")["status"] == "success"
+
+
+def test_a_delivery_is_built_without_dbt_and_a_full_refresh_is_not(project: Project, tmp_path: Path) -> None:
+    package = tmp_path / "without" / "dbt"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('there is no dbt')\n")
+    move_a_seller(project, "ilheus")
+    deliver_orders(project)
+    project.ok("run", PYTHONPATH=str(package.parent))
+    assert project.value("select count(*) from core.dim_seller where seller_city = 'ilheus' and is_current") == 1
+    refused = project.call("run", "--full-refresh", PYTHONPATH=str(package.parent))
+    assert refused.returncode != 0 and "there is no dbt" in refused.stderr + (project.folder / "logs" / LOG).read_text()
 
 
 def test_a_touch_is_no_change_and_the_file_is_read_once(project: Project) -> None:

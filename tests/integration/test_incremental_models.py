@@ -193,16 +193,25 @@ ONCE = f"not ({TWICE}) and customer_order_number = 1"
 # A load time that no row has: it shows whether a row was written again, and is no part of the comparison.
 _MARK = "timestamp '2001-01-01 00:00:00'"
 _MARKED = {"intermediate.int_order_enriched": "_loaded_at"} | {f"core.{name}": "created_at" for name in BY_ORDER[1:]}
+_MEMBERS = {"customer": "core.fact_orders", "product": "core.fact_order_items", "seller": "core.fact_order_items"}
 
 
 def mark(warehouse: Warehouse, order: str) -> None:
+    """Mark the rows of an order, and of its customer, products and sellers."""
     for table, column in _MARKED.items():
         warehouse.execute(f"update {table} set {column} = {_MARK} where order_id = '{order}'")
+    for member, table in _MEMBERS.items():
+        chosen = f"select {member}_id from {table} where order_id = '{order}'"
+        warehouse.execute(f"update core.dim_{member} set updated_at = {_MARK} where {member}_id in ({chosen})")
 
 
 def marked(warehouse: Warehouse) -> set[str]:
-    """The orders whose rows are still marked in every table."""
+    """The orders whose rows are still marked in every table, those of a customer, a product and a seller included."""
     tables = [f"select order_id from {table} where {column} = {_MARK}" for table, column in _MARKED.items()]
+    tables += [
+        f"select order_id from {table} join core.dim_{member} as d using ({member}_id) where d.updated_at = {_MARK}"
+        for member, table in _MEMBERS.items()
+    ]
     return {order for (order,) in warehouse.execute(" intersect ".join(tables))}
 
 

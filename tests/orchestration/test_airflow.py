@@ -19,7 +19,7 @@ import pytest
 from olistctl.config import load_settings
 from olistctl.warehouse import writer_lock
 from tests.channels import HOST, Mailbox, text_of
-from tests.integration.conftest import Project, clean_environment, new_project
+from tests.integration.conftest import Project, clean_environment
 
 DAG = "olist_etl_pipeline"
 ITEMS = "olist_order_items_dataset.csv"
@@ -103,14 +103,6 @@ class Airflow:
     @property
     def log(self) -> str:
         return (self.home / "airflow.log").read_text()
-
-
-@pytest.fixture(scope="session")
-def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with files and without a warehouse; tests must not change it."""
-    project = new_project(tmp_path_factory.mktemp("laid_out") / "project")
-    project.ok("sample", "--orders", "300", "--seed", "7", "--out", "data/source")
-    return project
 
 
 @pytest.fixture(scope="session")

@@ -25,21 +25,13 @@ from olistctl.orchestration import dagster as orchestration
 from olistctl.transform import DbtPlace, DbtProcess
 from olistctl.warehouse import writer_lock
 from tests.channels import HOST, free_port
-from tests.integration.conftest import Project, clean_environment, new_project
+from tests.integration.conftest import Project, clean_environment
 
 ITEMS = "olist_order_items_dataset.csv"
 ORDERS = "olist_orders_dataset.csv"
 MODULE = "olistctl.orchestration.dagster"
 JOB = "olist_pipeline"
 BUSY = "another olistctl is writing"
-
-
-@pytest.fixture(scope="session")
-def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with files and without a warehouse; tests must not change it."""
-    project = new_project(tmp_path_factory.mktemp("laid_out") / "project")
-    project.ok("sample", "--orders", "300", "--seed", "7", "--out", "data/source")
-    return project
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Stages 3 and 4 of the design: the dbt project, run in a process of its own."""
+"""Stages 3 and 4 of the design: the dbt project, run by dbt in a process of its own, or as dbt has compiled it."""
 
 from olistctl.transform.building import run_models
 from olistctl.transform.compiled import Compiled, CompiledModel, CompiledTest, compiled_for

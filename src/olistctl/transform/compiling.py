@@ -14,7 +14,7 @@ from typing import Any
 from olistctl.results import Progress
 from olistctl.transform.compiled import Compiled, CompiledModel, CompiledTest, keep_compiled
 from olistctl.transform.dbt import call_dbt
-from olistctl.transform.jobs import COMPILE, UNKNOWN_CHANGES, DbtPlace
+from olistctl.transform.jobs import COMPILE, DbtPlace
 from olistctl.transform.parsing import parsing_state
 from olistctl.transform.project import ALWAYS_BUILT
 
@@ -25,7 +25,6 @@ _DEPENDS_ON_MORE = re.compile(
     r"|\bmodules\s*\.|\bflags\s*\."
 )
 _ASKS_WHAT_STANDS = re.compile(r"load_relation|\bgraph\b|\bexecute\b")
-MATERIALIZED = ("table", "incremental", "snapshot")  # what an incremental run builds
 _STORES = "macro.dbt.should_store_failures"  # reads a flag that is no part of the query
 # What these ask has one answer in an incremental run of a built warehouse: it is one, all tables stand, and the changes
 # are known by their keys.
@@ -47,20 +46,22 @@ def compile_project(place: DbtPlace, *, is_built: bool, progress: Progress | Non
     by_kind: dict[str, list[Any]] = {}
     for result in sorted(outcome.result.results, key=_name):  # dbt gives them as its threads end
         by_kind.setdefault(str(result.node.resource_type), []).append(result)
-    tests = [_test(result, manifest) for result in by_kind.get("test", [])]
-    compiled = Compiled(tuple(tests))
+    tests = tuple(_test(result, manifest) for result in by_kind.get("test", []))
+    compiled = Compiled(tests)
     if is_built:
-        models = [*by_kind.get("model", []), *by_kind.get("snapshot", [])]
-        unknown = [result for result in by_kind.get("analysis", []) if result.node.name == UNKNOWN_CHANGES]
-        compiled = Compiled(
-            compiled.tests,
-            tuple(_model(result, manifest) for result in models if result.node.config.materialized in MATERIALIZED),
-            unknown[0].node.compiled_code if unknown and not _has_operations(manifest) else None,
-        )
+        tables = [result for kind in ("model", "snapshot") for result in by_kind.get(kind, []) if _is_table(result)]
+        unknown = [result.node.compiled_code for result in by_kind.get("analysis", [])]
+        models = tuple(_model(result, manifest) for result in tables)
+        compiled = Compiled(tests, models, unknown[0] if unknown and not _has_operations(manifest) else None)
     is_static = all(_is_static(result.node, manifest) for result in by_kind.get("test", []))
     if state and is_static and all(test.sql for test in tests):
         keep_compiled(place.artifacts, state, compiled)
     return compiled
+
+
+def _is_table(result: Any) -> bool:
+    """Tell whether a run that builds no views builds it."""
+    return result.node.config.materialized in ("table", "incremental", "snapshot")
 
 
 def _name(result: Any) -> str:
