@@ -65,26 +65,34 @@
 {%- endmacro %}
 
 {#-
-    Of a source in raw the current record of each key: that of the file sorting last by name, then the highest line. On
-    DuckDB the loader has marked it; to rank all records anew wherever a source is read took most of a small run's time.
+    The current record of each key of a source in raw, as what a `from` reads: that of the file sorting last by name, then
+    the highest line. On DuckDB the loader has marked it; to rank all records anew wherever a source is read took most of
+    a small run's time.
 -#}
-{% macro current_records(key) -%}
-    {{ return(adapter.dispatch('current_records')(key)) }}
+{% macro current_records(relation, key) -%}
+    {{ return(adapter.dispatch('current_records')(relation, key)) }}
 {%- endmacro %}
 
-{% macro duckdb__current_records(key) -%}
-    where _is_current
+{% macro duckdb__current_records(relation, key) -%}
+    {{ relation }} where _is_current
 {%- endmacro %}
 
-{% macro default__current_records(key) -%}
+{% macro default__current_records(relation, key) -%}
     {%- set cleaned = [] -%}
     {%- for column in key -%} {%- do cleaned.append(cleaned_key(column)) -%} {%- endfor -%}
-    {{ current_record_of(cleaned) }}
+    {{ current_record_of(relation, cleaned) }}
 {%- endmacro %}
 
-{% macro current_record_of(key) -%}
-    qualify row_number() over (
-        partition by {{ key | join(', ') }}
-        order by _source_file desc, _source_line desc
-    ) = 1
+{#- Not every engine knows QUALIFY. -#}
+{% macro current_record_of(relation, key) -%}
+    (
+        select
+            *,
+            row_number() over (
+                partition by {{ key | join(', ') }}
+                order by _source_file desc, _source_line desc
+            ) as recency_rank
+        from {{ relation }}
+    ) as ranked
+    where recency_rank = 1
 {%- endmacro %}

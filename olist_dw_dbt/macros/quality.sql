@@ -73,12 +73,11 @@
         {%- endfor %}
         _source_file,
         _source_line
-    from {{ source('raw', source_table) }}
-    where {{ cleaned[0] }} in (select {{ as_text(key[0]) }} from {{ keys }})
-    qualify row_number() over (
-        partition by {{ cleaned | join(', ') }}
-        order by _source_file desc, _source_line desc
-    ) = 1
+    from {{ current_record_of(
+        '(select * from ' ~ source('raw', source_table) ~ ' where ' ~ cleaned[0] ~ ' in (select ' ~ as_text(key[0])
+        ~ ' from ' ~ keys ~ ')) as candidates',
+        cleaned
+    ) }}
     {%- endif %}
 {%- endmacro %}
 
@@ -105,6 +104,20 @@
 
 {% macro spark__key_number(columns) -%}
     xxhash64({{ columns | join(', ') }})
+{%- endmacro %}
+
+{#- The texts of a group in one, sorted: `a, b, c`. -#}
+{% macro sorted_list(column) -%}
+    {{ return(adapter.dispatch('sorted_list')(column)) }}
+{%- endmacro %}
+
+{% macro default__sorted_list(column) -%}
+    {{ dbt.listagg(column, "', '", 'order by ' ~ column) }}
+{%- endmacro %}
+
+{#- dbt-spark's listagg knows no order. -#}
+{% macro spark__sorted_list(column) -%}
+    array_join(array_sort(collect_list({{ column }})), ', ')
 {%- endmacro %}
 
 {% macro same_key(key, left, right) -%}

@@ -105,7 +105,7 @@ anomalies as (
         scored.metric_date,
         scored.value,
         scored.expected,
-        scored.score,
+        round(scored.score, 6) as score,
         scored.sample_size,
         {{ is_shopping_event('scored.metric_date') }} and scored.kind in ('count', 'amount') as is_event
     from scored

@@ -21,9 +21,9 @@ orders as (
         count(*) as orders,
         sum(total_amount) as gmv,
         sum(total_payment) as payments,
-        avg(case when has_items then 0.0 else 1.0 end) as share_without_items,
-        avg(case when has_payment then 0.0 else 1.0 end) as share_without_payment,
-        avg(case when customer_key = '-1' then 1.0 else 0.0 end) as share_without_customer,
+        avg(case when has_items then 0 else 1 end) as share_without_items,
+        avg(case when has_payment then 0 else 1 end) as share_without_payment,
+        avg(case when customer_key = '-1' then 1 else 0 end) as share_without_customer,
         sum(total_items) as items,
         max(created_at) as _loaded_at
     from {{ ref('fact_orders') }}
@@ -34,9 +34,9 @@ items as (
     select
         dates.full_date as metric_date,
         count(*) as items,
-        median(price) as price,
-        median(freight_value) as freight,
-        avg(case when product_key = '-1' or seller_key = '-1' then 1.0 else 0.0 end) as share_without_parent,
+        median(cast(price as double)) as price,
+        median(cast(freight_value as double)) as freight,
+        avg(case when product_key = '-1' or seller_key = '-1' then 1 else 0 end) as share_without_parent,
         max(items.created_at) as _loaded_at
     from {{ ref('fact_order_items') }} as items
     inner join {{ ref('dim_date') }} as dates on items.order_date_key = dates.date_key
@@ -48,8 +48,8 @@ payments as (
     select
         dates.full_date as metric_date,
         count(*) as payments,
-        median(payment_value) as payment_value,
-        avg(case when payment_type = 'credit_card' then 1.0 else 0.0 end) as share_credit_card,
+        median(cast(payment_value as double)) as payment_value,
+        avg(case when payment_type = 'credit_card' then 1 else 0 end) as share_credit_card,
         max(payments.created_at) as _loaded_at
     from {{ ref('fact_payments') }} as payments
     inner join {{ ref('dim_date') }} as dates on payments.order_date_key = dates.date_key
@@ -62,7 +62,7 @@ reviews as (
         cast(review_creation_date as date) as metric_date,
         count(*) as reviews,
         avg(cast(review_score as double)) as review_score,
-        avg(case when has_comment_message then 1.0 else 0.0 end) as share_with_message,
+        avg(case when has_comment_message then 1 else 0 end) as share_with_message,
         max(created_at) as _loaded_at
     from {{ ref('fact_reviews') }}
     where review_creation_date is not null
@@ -73,7 +73,7 @@ arrivals as (
     select
         cast(order_delivered_customer_date as date) as metric_date,
         count(*) as arrivals,
-        avg(case when is_late_delivery then 1.0 else 0.0 end) as late_share,
+        avg(case when is_late_delivery then 1 else 0 end) as late_share,
         median(days_to_deliver) as days_to_deliver,
         max(created_at) as _loaded_at
     from {{ ref('fact_orders') }}

@@ -18,7 +18,7 @@ present as (
         and profiles.sha256 = files.sha256
 ),
 
-previous as (
+earlier_versions as (
     select
         present.source,
         present.file_name,
@@ -27,17 +27,21 @@ previous as (
         earlier.null_count,
         earlier.distinct_count,
         earlier.middle_value,
-        earlier.newest_date
+        earlier.newest_date,
+        row_number() over (
+            partition by present.source, present.file_name, present.column_name
+            order by earlier._loaded_at desc
+        ) as recency_rank
     from present
     inner join {{ ref('dq_file_profiles') }} as earlier
         on present.source = earlier.source
         and present.file_name = earlier.file_name
         and present.column_name = earlier.column_name
         and earlier._loaded_at < present._loaded_at
-    qualify row_number() over (
-        partition by present.source, present.file_name, present.column_name
-        order by earlier._loaded_at desc
-    ) = 1
+),
+
+previous as (
+    select * from earlier_versions where recency_rank = 1
 ),
 
 peers as (
@@ -126,6 +130,13 @@ compared as (
         and present.column_name = peers.column_name
 ),
 
+files_compared as (
+    select
+        *,
+        row_number() over (partition by source, file_name order by column_name) as column_number
+    from compared
+),
+
 measures as (
     select
         source,
@@ -138,8 +149,8 @@ measures as (
         {{ as_text('cast(usual_rows as bigint)') }} as expected,
         usual_rows >= {{ var('dq_smallest_sample') }}
         and (row_count < usual_rows * 0.75 or row_count > usual_rows * 4) as is_odd
-    from compared
-    qualify row_number() over (partition by source, file_name order by column_name) = 1
+    from files_compared
+    where column_number = 1
 
     union all
 

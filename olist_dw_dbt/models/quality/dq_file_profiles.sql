@@ -41,7 +41,7 @@ measured_{{ name }} as (
         approx_count_distinct({{ column }}) as {{ column }}_distinct
         {%- endif %}
         {%- if kind in ('number', 'scale') %},
-        median({{ column }}) as {{ column }}_middle
+        median(cast({{ column }} as double)) as {{ column }}_middle
         {%- endif %}
         {%- if kind == 'event' %},
         cast(max({{ column }}) as date) as {{ column }}_newest
@@ -57,21 +57,41 @@ measured_{{ name }} as (
 profiles as (
     {%- if has_files %}
     {%- for name, columns in profiled_columns().items() %}
-    {%- for column, kind in columns.items() %}
     select
         '{{ name }}' as source,
-        file_name,
-        '{{ column }}' as column_name,
-        row_count,
-        row_count - {{ column }}_count as null_count,
-        {{ column ~ '_distinct' if kind in ('text', 'code', 'scale') else 'cast(null as bigint)' }} as distinct_count,
-        cast({{ column ~ '_middle' if kind in ('number', 'scale') else 'null' }} as double) as middle_value,
-        {{ column ~ '_newest' if kind == 'event' else 'cast(null as date)' }} as newest_date
-    from measured_{{ name }}
+        measured.file_name,
+        columns.column_name,
+        measured.row_count,
+        measured.row_count - case columns.column_name
+            {%- for column in columns %}
+            when '{{ column }}' then measured.{{ column }}_count
+            {%- endfor %}
+        end as null_count,
+        {%- for suffix, type, kinds in [
+            ('distinct', 'bigint', ('text', 'code', 'scale')),
+            ('middle', 'double', ('number', 'scale')),
+            ('newest', 'date', ('event',)),
+        ] %}
+        cast(
+            case
+                {%- for column, kind in columns.items() if kind in kinds %}
+                when columns.column_name = '{{ column }}' then measured.{{ column }}_{{ suffix }}
+                {%- endfor %}
+                when false then null
+            end as {{ type }}
+        ) as {{ {'distinct': 'distinct_count', 'middle': 'middle_value', 'newest': 'newest_date'}[suffix] }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from measured_{{ name }} as measured
+    cross join (
+        values
+        {%- for column in columns %}
+        ('{{ column }}') {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    ) as columns (column_name)
 
     union all
     {% endfor %}
-    {%- endfor %}
     {%- endif %}
 
     select

@@ -25,8 +25,8 @@ by_rule as (
 final as (
     select
         order_id,
-        sum(flag_count) as flag_count,
-        {{ dbt.listagg('rule', "', '", 'order by rule') }} as rules
+        cast(sum(flag_count) as bigint) as flag_count,
+        {{ sorted_list('rule') }} as rules
     from by_rule
     group by order_id
 )

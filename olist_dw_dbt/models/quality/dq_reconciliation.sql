@@ -401,34 +401,50 @@ quarantined as (
     'mart.mart_executive_dashboard', 'select reviewed_orders from executive',
 )) %}
 
-entries as (
-    {%- for flow, unit, from_relation, from_amount, reasons, to_relation, to_amount in steps %}
-    {%- set number = loop.index %}
-    {%- set lines = [('opening', from_relation, from_amount)] %}
-    {%- for reason, amount in reasons %}{% do lines.append(('reason', reason, amount)) %}{% endfor %}
-    {%- do lines.append(('closing', to_relation, to_amount)) %}
-    {%- for kind, entry, amount in lines %}
+{#- (number, step, line, flow, unit, from, to, kind, entry, amount) -#}
+{%- set lines = [] -%}
+{%- for flow, unit, from_relation, from_amount, reasons, to_relation, to_amount in steps -%}
+    {%- set step = loop.index -%}
+    {%- set of_step = [('opening', from_relation, from_amount)] -%}
+    {%- for reason, amount in reasons -%} {%- do of_step.append(('reason', reason, amount)) -%} {%- endfor -%}
+    {%- do of_step.append(('closing', to_relation, to_amount)) -%}
+    {%- for kind, entry, amount in of_step -%}
+        {%- do lines.append((
+            lines | length + 1, step, loop.index, flow, unit, from_relation, to_relation, kind, entry, amount
+        )) -%}
+    {%- endfor -%}
+{%- endfor %}
+
+-- One row: what is named once is added up once, also where an engine runs a CTE anew wherever it is named.
+amounts as (
     select
-        {{ number }} as step,
-        {{ loop.index }} as line,
-        '{{ flow }}' as flow,
-        '{{ unit }}' as unit,
-        '{{ from_relation }}' as from_relation,
-        '{{ to_relation }}' as to_relation,
-        '{{ kind }}' as kind,
-        '{{ entry }}' as entry,
-        cast(coalesce(({{ amount }}), 0) as decimal(18, 2)) as amount
-    union all
-    {%- endfor %}
-    {%- endfor %}
-    select
-        0 as step,
-        0 as line,
-        {%- for column in ['flow', 'unit', 'from_relation', 'to_relation', 'kind', 'entry'] %}
-        cast(null as {{ dbt.type_string() }}) as {{ column }},
+        {%- for line in lines %}
+        cast(coalesce(({{ line[-1] }}), 0) as decimal(18, 2)) as amount_{{ line[0] }} {%- if not loop.last %},{% endif %}
         {%- endfor %}
-        cast(0 as decimal(18, 2)) as amount
-    where false
+),
+
+entries as (
+    select
+        lines.step,
+        lines.line,
+        lines.flow,
+        lines.unit,
+        lines.from_relation,
+        lines.to_relation,
+        lines.kind,
+        lines.entry,
+        case lines.line_number
+            {%- for line in lines %}
+            when {{ line[0] }} then amounts.amount_{{ line[0] }}
+            {%- endfor %}
+        end as amount
+    from (
+        values
+        {%- for line in lines %}
+        ({{ line[:3] | join(', ') }}, '{{ line[3:-1] | join("', '") }}') {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    ) as lines (line_number, step, line, flow, unit, from_relation, to_relation, kind, entry)
+    cross join amounts
 ),
 
 balances as (

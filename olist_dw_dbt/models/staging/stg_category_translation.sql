@@ -15,9 +15,14 @@ cleaned as (
 
 -- Names that differ in their case are one.
 final as (
-    select *
-    from cleaned
-    {{ current_record_of(['product_category_name']) }}
+    select
+        product_category_name,
+        product_category_name_english,
+        _source_file,
+        _source_line,
+        _loaded_at,
+        _run_id
+    from {{ current_record_of('cleaned', ['product_category_name']) }}
 )
 
 select * from final

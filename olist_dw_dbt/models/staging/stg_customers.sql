@@ -1,7 +1,6 @@
 with source as (
     select *
-    from {{ source('raw', 'stg_customers') }}
-    {{ current_records(['customer_id']) }}
+    from {{ current_records(source('raw', 'stg_customers'), ['customer_id']) }}
 ),
 
 cleaned as (

@@ -1,7 +1,6 @@
 with source as (
     select *
-    from {{ source('raw', 'stg_order_items') }}
-    {{ current_records(['order_id', 'order_item_id']) }}
+    from {{ current_records(source('raw', 'stg_order_items'), ['order_id', 'order_item_id']) }}
 ),
 
 cleaned as (

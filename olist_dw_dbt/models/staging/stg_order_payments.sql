@@ -1,7 +1,6 @@
 with source as (
     select *
-    from {{ source('raw', 'stg_order_payments') }}
-    {{ current_records(['order_id', 'payment_sequential']) }}
+    from {{ current_records(source('raw', 'stg_order_payments'), ['order_id', 'payment_sequential']) }}
 ),
 
 cleaned as (

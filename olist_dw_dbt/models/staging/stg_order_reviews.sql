@@ -1,7 +1,6 @@
 with source as (
     select *
-    from {{ source('raw', 'stg_order_reviews') }}
-    {{ current_records(['review_id', 'order_id']) }}
+    from {{ current_records(source('raw', 'stg_order_reviews'), ['review_id', 'order_id']) }}
 ),
 
 cleaned as (

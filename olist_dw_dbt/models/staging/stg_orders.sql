@@ -1,7 +1,6 @@
 with source as (
     select *
-    from {{ source('raw', 'stg_orders') }}
-    {{ current_records(['order_id']) }}
+    from {{ current_records(source('raw', 'stg_orders'), ['order_id']) }}
 ),
 
 cleaned as (

@@ -1,7 +1,6 @@
 with source as (
     select *
-    from {{ source('raw', 'stg_products') }}
-    {{ current_records(['product_id']) }}
+    from {{ current_records(source('raw', 'stg_products'), ['product_id']) }}
 ),
 
 cleaned as (

@@ -1,7 +1,6 @@
 with source as (
     select *
-    from {{ source('raw', 'stg_sellers') }}
-    {{ current_records(['seller_id']) }}
+    from {{ current_records(source('raw', 'stg_sellers'), ['seller_id']) }}
 ),
 
 cleaned as (

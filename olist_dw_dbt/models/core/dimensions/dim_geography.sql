@@ -21,16 +21,25 @@ spellings as (
     group by zip_code_prefix, city, state
 ),
 
+ranked_spellings as (
+    select
+        zip_code_prefix,
+        city,
+        state,
+        row_number() over (
+            partition by zip_code_prefix
+            order by points_in_brazil desc, points desc, city nulls last, state nulls last
+        ) as usage_rank
+    from spellings
+),
+
 usual_spelling as (
     select
         zip_code_prefix,
         city,
         state
-    from spellings
-    qualify row_number() over (
-        partition by zip_code_prefix
-        order by points_in_brazil desc, points desc, city nulls last, state nulls last
-    ) = 1
+    from ranked_spellings
+    where usage_rank = 1
 ),
 
 middles as (
