@@ -3,12 +3,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# What the tests of an orchestrator need in its environment beside its extra.
+# What the tests of an orchestrator, or of Spark, need in its environment beside its extra.
 TEST_TOOLS := aiosmtpd hypothesis pytest pytest-xdist
+TEST_TOOLS_spark := pyspark s3fs 'moto[server]'
 SAMPLE_ORDERS ?= 2000
 SOURCE_DIR ?= data/source
 
-.PHONY: help demo test test-dagster test-watchdog test-airflow torture lint bench clean
+.PHONY: help demo test test-dagster test-watchdog test-airflow test-spark torture lint bench bench-spark clean
 
 help:  ## show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -22,7 +23,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 # An orchestrator brings hundreds of packages, some in other versions: each has an environment of its own.
 .venv-%/.ready: pyproject.toml constraints-%.txt
 	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-$*.txt --editable '.[$*]' $(TEST_TOOLS)
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-$*.txt --editable '.[$*]' $(TEST_TOOLS) $(TEST_TOOLS_$*)
 	@touch $@
 
 demo: $(VENV)/.ready  ## build a warehouse from data/source; without data, from a made-up sample
@@ -41,6 +42,10 @@ test-watchdog: .venv-dagster/.ready  ## the watcher with the older watchdog that
 test-airflow: .venv-airflow/.ready  ## Airflow itself, in its own environment: the DAG runs to its end, fails, mails
 	.venv-airflow/bin/python -m pytest --numprocesses 2 --dist loadgroup tests/orchestration/test_airflow.py
 
+test-spark: .venv-spark/.ready  ## the models on a real Spark cluster on loopback, row for row (Java 17; Iceberg's jar from Maven Central)
+	@java -version >/dev/null 2>&1 || { echo "make test-spark needs Java 17: install a JRE and set PATH" >&2; exit 2; }
+	.venv-spark/bin/python -m pytest tests/spark
+
 torture: $(VENV)/.ready  ## the long version of the tests of damage, kills, full disks and busy readers (about an hour)
 	TORTURE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/torture tests/integration
 
@@ -57,5 +62,8 @@ bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts, d
 	$(BIN)/python -m tests.bench.watching
 	$(BIN)/python -m tests.bench.anomalies
 
+bench-spark: .venv-spark/.ready  ## time against size on DuckDB and on a Spark cluster on loopback (half an hour)
+	.venv-spark/bin/python -m tests.bench.spark
+
 clean:  ## remove the virtual environment and what was built; data stays
-	rm -rf $(VENV) .venv-dagster .venv-airflow dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-dagster .venv-airflow .venv-spark .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -153,14 +153,21 @@
 {#-
     Incremental strategy `replace_affected`: all rows of what is affected go, those that the model selects come, in one
     transaction. So rows that are gone at the source go as well, which delete+insert and merge would keep.
-    meta.affected_by names the list where it is not int_affected_orders, meta.affected_key its column.
 -#}
 {% macro get_incremental_replace_affected_sql(arguments) -%}
-    {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
-    {%- set meta = config.get('meta', {}) -%}
-    delete from {{ arguments['target_relation'] }}
-    where {{ is_affected(meta.get('affected_by', 'int_affected_orders'), meta.get('affected_key', 'order_id')) }};
+    {{ delete_affected(arguments['target_relation']) }};
+    {{ insert_all(arguments['temp_relation'], arguments['target_relation'], arguments['dest_columns']) }}
+{%- endmacro %}
 
-    insert into {{ arguments['target_relation'] }} ({{ columns }})
-    select {{ columns }} from {{ arguments['temp_relation'] }}
+{#- meta.affected_by names the list where it is not int_affected_orders, meta.affected_key its column. -#}
+{% macro delete_affected(relation) -%}
+    {%- set meta = config.get('meta', {}) -%}
+    delete from {{ relation }}
+    where {{ is_affected(meta.get('affected_by', 'int_affected_orders'), meta.get('affected_key', 'order_id')) }}
+{%- endmacro %}
+
+{% macro insert_all(incoming, relation, columns) -%}
+    {%- set names = get_quoted_csv(columns | map(attribute='name')) -%}
+    insert into {{ relation }} ({{ names }})
+    select {{ names }} from {{ incoming }}
 {%- endmacro %}

@@ -6,38 +6,22 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
-from olistctl.errors import BusyError, DataError, Interrupted, OlistctlError
+from olistctl.engines import Engine, engine_of
+from olistctl.errors import BusyError, Interrupted, OlistctlError
 from olistctl.idleness import note_idle, surroundings_of
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files, mark_older_tables
 from olistctl.planning import files_present, find_standing, fingerprints_of, inspect_news
 from olistctl.publishing import NothingToShare, Release, is_released, publish_release, write_release
-from olistctl.quality import FailingTest, Flow, keep_failing_rows, read_reconciliation
+from olistctl.quality import FailingTest, Flow, read_reconciliation
 from olistctl.reading import Inspection
 from olistctl.results import Finding, Progress, counted
 from olistctl.runs import RunReport, StageResult
 from olistctl.sources import Contract, Fingerprints, load_contract
-from olistctl.transform import (
-    BUILD,
-    SNAPSHOT,
-    VIEWS,
-    Compiled,
-    DbtJob,
-    DbtPlace,
-    DbtProcess,
-    DbtReport,
-    compiled_for,
-    project_sha256,
-    run_models,
-    run_tests,
-    selectors,
-)
-from olistctl.transform.dbt import explain_failure
-from olistctl.warehouse import stage_file
+from olistctl.transform import DbtProcess, DbtReport, project_sha256
 from olistctl.writing import Outcome, Work, has_leftovers, write_warehouse
 
 log = logs.get_logger(__name__)
@@ -50,12 +34,11 @@ class _State:
     contract: Contract
     limits: Limits
     fingerprints: Fingerprints
-    dbt: DbtProcess
+    engine: Engine
     full_refresh: bool = False
     only: frozenset[str] | None = None  # the files that may be taken; None: all
     inspections: tuple[Inspection, ...] = ()
     tables: tuple[str, ...] | None = ()  # of raw, whose changes a run builds and tests; None: all
-    compiled: Compiled | None = None
     was_tested: bool = False  # all that is in the warehouse, before this run
     load: LoadReport | None = None
     transform: DbtReport | None = None
@@ -122,53 +105,48 @@ def _transform(state: _State, work: Work) -> Outcome:
         unbuilt = ledger.source_changes(connection, is_built=False)
         before = ledger.last_build(connection)
     state.was_tested = before is not None and before.is_tested
-    is_built = not state.full_refresh and before is not None and before.project_sha256 == project
+    is_built = before is not None and not state.full_refresh and before.project_sha256 == project
+    is_built = is_built and before is not None and state.engine.holds(work, before)
     if is_built and not unbuilt:
         return Outcome(None, "nothing to build")
     touched = {change.source for change in unbuilt}
     state.tables = tuple(s.table for s in state.contract.sources if s.name in touched) if is_built else None
     rebuilt = not is_built or any(change.rebuilt for change in unbuilt)
     work.brings_data = True
-    state.transform = _built_without_dbt(state, work) if not rebuilt else None
-    if state.transform is None:
-        select, exclude = selectors(state.tables or ()), () if rebuilt else VIEWS
-        state.transform = _dbt(state, work, BUILD, select, exclude, full_refresh=rebuilt)
-    outcome = _models_done(work, state.transform)
+    state.transform = state.engine.build(work, state.tables, anew=rebuilt)
+    outcome = _models_done(state, work)
     build = ledger.Build(work.run_id, project, work.started_at)
+    dropped = 0
+    if state.tables is None:
+        build = replace(build, relations=state.transform.relations)
+        gone = set(before.relations) - set(build.relations) if before else set()
+        dropped = state.engine.drop(work, sorted(gone))
+    else:
+        assert before
+        build = replace(build, relations=before.relations, failed_tests=before.failed_tests)
     with work.stage.connection() as connection:
-        if state.tables is None:
-            build = replace(build, relations=state.transform.relations)
-            gone = set(before.relations) - set(build.relations) if before else set()
-            dropped = work.stage.drop_relations(connection, sorted(gone))
-        else:
-            assert before
-            build = replace(build, relations=before.relations, failed_tests=before.failed_tests)
-            dropped = 0
         ledger.note_built(connection, build)
     return replace(outcome, note=f"{outcome.note}, {dropped} dropped") if dropped else outcome
 
 
 def _snapshot(state: _State, work: Work) -> Outcome:
     """Only the history: the dbt snapshots."""
-    _check_models(work)
-    state.transform = _dbt(state, work, SNAPSHOT)
-    return _models_done(work, state.transform)
+    state.engine.check_built(work)
+    state.transform = state.engine.snapshot(work)
+    return _models_done(state, work)
 
 
 def _test(state: _State, work: Work) -> Outcome:
     """Stage 4, DATA QUALITY CHECKS: every dbt test; a failing one is a warning."""
-    _check_models(work)
+    state.engine.check_built(work)
     tables = None if work.command == "test" or work.strict or not state.was_tested else state.tables
     if tables is not None and not tables:
         return Outcome(None, "nothing to test")
     everything = tables is None
-    compiled = _compiled(state, work)
-    with work.stage.connection() as connection:
-        chosen = [test for test in compiled.tests if tables is None or test.is_about(tables)]
-        state.tests = run_tests(connection, chosen, work.progress)
+    state.tests = state.engine.test(work, tables)
     tested = None if everything else {node.name for node in state.tests.nodes}
+    state.failing = state.engine.keep_failing(work, state.tests, everything=everything)
     with work.stage.connection() as connection:
-        state.failing = keep_failing_rows(connection, state.tests.nodes, everything=everything)
         failed = [
             ledger.FailedTest(test.test, finding.message, finding.where, finding.hint)
             for test in state.failing
@@ -265,7 +243,8 @@ def _run(
     progress: Progress | None,
 ) -> RunReport:
     started = time.perf_counter()
-    state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), dbt, full_refresh, only)
+    engine = engine_of(settings, dbt)
+    state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), engine, full_refresh, only)
     surroundings = None
     if not (full_refresh or limits.accepted or only is not None):
         surroundings = surroundings_of(settings, command, state.contract.rules_file)
@@ -275,8 +254,10 @@ def _run(
         seconds = time.perf_counter() - started
         log.info("%s: nothing has changed", command)
         return replace(idle, seconds=round(seconds, 2))
+    if command != "load":
+        engine.check()
     if "transform" in PIPELINES[command]:
-        warm_up(settings, dbt, full_refresh=full_refresh)
+        engine.warm_up(full_refresh=full_refresh)
     work = write_warehouse(
         settings,
         command,
@@ -287,6 +268,7 @@ def _run(
         begin_with="history" if full_refresh and {"load", "transform"} <= set(PIPELINES[command]) else "copy",
         needs_warehouse="load" not in PIPELINES[command],
         brings_data=command != "test",  # whose findings must not push the last good data out
+        before_publication=engine.publish,
         afterwards={"export": _export} if command == "run" and settings.parquet_dir else None,
         progress=progress,
     )
@@ -356,77 +338,19 @@ def _catch_up(settings: Settings, idle: RunReport, progress: Progress | None) ->
     return replace(idle, stages=(stage,))
 
 
-def warm_up(settings: Settings, dbt: DbtProcess, *, full_refresh: bool = False) -> None:
-    """Let dbt be imported and the project be parsed for the next run with this process of dbt; do not wait for it.
-
-    Where dbt has compiled all models, a run that is no full refresh needs no process of dbt, and none is kept.
-    """
-    place = DbtPlace.of(settings, stage_file(settings))
-    compiled = compiled_for(place)
-    if full_refresh or compiled is None or compiled.needs_dbt:
-        dbt.warm_up(place)
-    else:
-        dbt.close()
+def warm_up(settings: Settings, dbt: DbtProcess) -> None:
+    """Begin with what the next run with this process of dbt will need; do not wait for it."""
+    engine_of(settings, dbt).warm_up(full_refresh=False)
 
 
-def _check_models(work: Work) -> None:
-    with work.stage.connection() as connection:
-        if not connection.execute("select 1 from duckdb_views() where schema_name = 'staging' limit 1").fetchone():
-            raise DataError("the models are not built yet", hint="olistctl transform")
-
-
-def _dbt(
-    state: _State,
-    work: Work,
-    job: DbtJob,
-    select: tuple[str, ...] = (),
-    exclude: tuple[str, ...] = (),
-    *,
-    full_refresh: bool = False,
-) -> DbtReport:
-    place = DbtPlace.of(work.settings, work.stage.file)
-    work.stage.let_go()
-    return state.dbt.run(job, place, select=select, exclude=exclude, full_refresh=full_refresh, progress=work.progress)
-
-
-def _built_without_dbt(state: _State, work: Work) -> DbtReport | None:
-    """Build what the changes touch, as dbt has compiled it; None where it has not, or only dbt knows how."""
-    place = DbtPlace.of(work.settings, work.stage.file)
-    compiled = state.compiled = compiled_for(place)
-    models = compiled.models_about(state.tables or ()) if compiled else None
-    if not (compiled and compiled.unknown_changes and models):
-        return None
-    with work.stage.connection() as connection:
-        if connection.execute(compiled.unknown_changes).fetchone() != (0,):
-            return None
-        at = datetime.now(UTC).replace(tzinfo=None)
-        return run_models(connection, models, place.artifacts, at=at, progress=work.progress)
-
-
-def _compiled(state: _State, work: Work) -> Compiled:
-    """Return what dbt has compiled, with the models where all of them stand; compiled now, if it is not at hand."""
-    place = DbtPlace.of(work.settings, work.stage.file)
-    compiled = state.compiled or compiled_for(place)
-    if compiled and compiled.models is not None:
-        return compiled
-    with work.stage.connection() as connection:
-        build = ledger.last_build(connection)
-        unbuilt = ledger.source_changes(connection, is_built=False)
-    is_built = build is not None and build.project_sha256 == project_sha256(place.project) and not unbuilt
-    if compiled and not is_built:
-        return compiled
-    work.stage.let_go()
-    return state.dbt.compile(place, is_built=is_built, progress=work.progress)
-
-
-def _models_done(work: Work, report: DbtReport) -> Outcome:
+def _models_done(state: _State, work: Work) -> Outcome:
     """Stop at a failed model; otherwise say how many were built."""
-    failed = report.having("error", "fail")
+    assert state.transform
+    failed = state.transform.having("error", "fail")
     if failed:
-        with work.stage.connection() as connection:
-            raise explain_failure(failed[0], work.settings.dbt_project, connection)
-    models = sum(node.kind == "model" for node in report.nodes)
-    snapshots = sum(node.kind == "snapshot" for node in report.nodes)
+        raise state.engine.explain(work, failed[0])
+    models = sum(node.kind == "model" for node in state.transform.nodes)
+    snapshots = sum(node.kind == "snapshot" for node in state.transform.nodes)
     return Outcome(None, f"{counted(models, 'model')}, {counted(snapshots, 'snapshot')}")
 
 

@@ -21,6 +21,7 @@ from olistctl.loading.report import HELD, MISSING, UNCHANGED
 from olistctl.reading import Inspection, table_of
 from olistctl.results import Finding, Progress
 from olistctl.sources import Contract, Fingerprints, SourceFile, find_files
+from olistctl.spark import built_elsewhere
 from olistctl.transform import affected_models, project_sha256
 from olistctl.validation import inspect_all
 from olistctl.warehouse import connect_scratch, is_as_published, read_only
@@ -186,7 +187,7 @@ def _why_outdated(settings: Settings, build: ledger.Build | None) -> str | None:
         return "the models are not known to be what the dbt project makes of raw"
     if build.project_sha256 != project_sha256(settings.dbt_project):
         return "the dbt project has changed since the models were built"
-    return None
+    return built_elsewhere(settings, build.run_id)
 
 
 def inspect_news(

@@ -86,6 +86,7 @@ def write_warehouse(
     brings_data: bool = True,
     begin_with: Beginning = "copy",
     tolerates_damage: bool = False,
+    before_publication: Callable[[Work], None] | None = None,
     afterwards: Mapping[str, Step] | None = None,
     progress: Progress | None = None,
 ) -> Work:
@@ -94,7 +95,8 @@ def write_warehouse(
     `full_refresh` is for the record; `strict` turns warnings into a failure that publishes nothing;
     `needs_warehouse`: there must be a live warehouse already; `brings_data`: the replaced file is kept as a version to
     roll back to; `begin_with`: what the stage holds before the first step; `tolerates_damage`: a live file that
-    cannot be read counts as none. What goes wrong `afterwards` is a warning: the warehouse is published.
+    cannot be read counts as none; `before_publication` is called when nothing can keep the run from being published
+    any more. What goes wrong `afterwards` is a warning: the warehouse is published.
 
     Raises:
         OlistctlError: a step could not be done; the live warehouse is as before.
@@ -114,7 +116,7 @@ def write_warehouse(
                 _do(work, name, step)
             if strict and work.findings:
                 _fail_for_warnings(work)
-            _publish(work)
+            _publish(work, before_publication)
             for name, step in (afterwards or {}).items():
                 _follow_up(work, name, step)
         except BaseException as error:
@@ -182,7 +184,7 @@ def _fail_for_warnings(work: Work) -> None:
     )
 
 
-def _publish(work: Work) -> None:
+def _publish(work: Work, before: Callable[[Work], None] | None) -> None:
     """Stage 5, PUBLISH: enter the run in the ledger and put the stage in place of the live warehouse."""
     folder = work.settings.journal_dir
     kept_aside = [run for run in journal.read_journal(folder) if run.run_id != work.run_id]
@@ -193,6 +195,8 @@ def _publish(work: Work) -> None:
                 ledger.record_run(connection, journal.as_ended(run))
             ledger.record_run(connection, _run_of(work, work.status))
         with interruption.held():  # after the rename it would be too late to say that nothing was published
+            if before:
+                before(work)
             done = work.stage.publish(keep_replaced=work.brings_data, run_id=work.run_id)
             work.is_published = True
             journal.forget_journal(folder, [work.run_id, *(run.run_id for run in kept_aside)])

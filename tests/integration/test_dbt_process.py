@@ -137,5 +137,5 @@ def test_the_process_ends_with_the_one_that_asked(project: Project) -> None:
 
 def test_the_limit_of_memory_is_that_of_the_settings(project: Project, dbt: DbtProcess) -> None:
     with pytest.raises(EnvironmentFault, match=r"the memory is not enough: DuckDB may use 4\.0 MiB"):
-        dbt.run(BUILD, replace(place_of(project), memory_limit="4MiB"), select=("fact_orders",))
+        dbt.run(BUILD, replace(place_of(project), told=(("OLISTCTL_MEMORY_LIMIT", "4MiB"),)), select=("fact_orders",))
     assert dbt.run(BUILD, place_of(project), select=ONE).having("success")

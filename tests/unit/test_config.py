@@ -40,9 +40,11 @@ def fault(file: Path, text: str, environ: dict[str, str] | None = None, **overri
 
 
 def test_the_shipped_configuration_names_every_setting_and_no_other() -> None:
-    settings = load_settings(template_root() / "config" / "olistctl.yml", environ={})
-    assert {key for key, origin in settings.origins.items() if origin == "default"} == set()
-    assert values_of(settings).keys() == ALL_KEYS.keys()
+    file = template_root() / "config" / "olistctl.yml"
+    targets = [load_settings(file, {"target": target}, environ={}) for target in ("dev", "spark")]
+    unnamed = [{key for key, origin in settings.origins.items() if origin == "default"} for settings in targets]
+    assert set.intersection(*unnamed) == set()
+    assert values_of(targets[0]).keys() == ALL_KEYS.keys()
 
 
 def test_the_shipped_values_are_the_built_in_defaults(file: Path) -> None:
@@ -88,6 +90,10 @@ def test_every_setting_has_a_variable(file: Path, key: str) -> None:
         "target": "dev",
         "notify.channels": "none",
         "publish.storage_version": "v1.2.0",
+        "engine": "spark",
+        "spark_table_format": "iceberg",
+        "spark_landing": "/lake",
+        "spark_landing_on_cluster": "s3a://bucket/lake",
     }
     value = samples.get(key, "20000" if key == "log.max_bytes" else "1")
     settings = load(file, "version: 1", {variable_of(key): value})

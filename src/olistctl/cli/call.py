@@ -39,7 +39,7 @@ GLOBAL_OPTIONS: dict[str, Any] = {
         typer.Option(
             "--target",
             metavar="NAME",
-            help="Target of the configuration, dev or prod.",
+            help="Target of the configuration: dev, prod, spark.",
             rich_help_panel=_GLOBAL,
         ),
     ],

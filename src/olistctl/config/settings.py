@@ -60,6 +60,15 @@ class Settings:
     keep_versions: int
     storage_version: str
     parquet_dir: Path | None
+    engine: str
+    spark_host: str | None
+    spark_port: int
+    spark_user: str
+    spark_table_format: str | None
+    spark_landing: str | None
+    spark_landing_on_cluster: str | None
+    spark_bring_back: tuple[str, ...]
+    spark_poll_seconds: int
     lock_wait_seconds: float
     watch_settle_seconds: float
     watch_rescan_seconds: float
@@ -170,8 +179,27 @@ def _storage_version(value: Any) -> str:
     return str(value)
 
 
-def _folder(value: Any) -> str | None:
+def _one_of(*words: str) -> Callable[[Any], str | None]:
+    """Return the check of a value that is one of some words; "none" gives None."""
+
+    def check(value: Any) -> str | None:
+        if value not in words:
+            raise ValueError(f"expected {' or '.join(words)}")
+        return None if value == "none" else str(value)
+
+    return check
+
+
+def _optional(value: Any) -> str | None:
     return None if _text(value) == "none" else str(value)
+
+
+def _place(value: Any) -> str | None:
+    """A folder, as an absolute path, or a URL; "none" gives None."""
+    text = _optional(value)
+    if text and "://" not in text and not Path(text).is_absolute():
+        raise ValueError("expected an absolute path, or a URL such as s3://bucket/olist, or 'none'")
+    return text
 
 
 def _threads(value: Any) -> int:
@@ -215,7 +243,16 @@ TARGET_KEYS: dict[str, _Key] = {
     "warehouse": _Key("../data/olist_dw.duckdb", _text, is_path=True),
     "threads": _Key("auto", _threads),
     "memory_limit": _Key("auto", _memory),
-    "parquet_dir": _Key("auto", _folder, is_path=True),
+    "parquet_dir": _Key("auto", _optional, is_path=True),
+    "engine": _Key("duckdb", _one_of("duckdb", "spark")),
+    "spark_host": _Key("none", _optional),
+    "spark_port": _Key(10_000, _whole(1, 65_535)),
+    "spark_user": _Key("olistctl", _text),
+    "spark_table_format": _Key("none", _one_of("iceberg", "none")),
+    "spark_landing": _Key("none", _place),
+    "spark_landing_on_cluster": _Key("none", _place),
+    "spark_bring_back": _Key("mart, quality", _words),
+    "spark_poll_seconds": _Key(1, _whole(0, 60)),
 }
 ALL_KEYS = KEYS | TARGET_KEYS
 # The field of `Settings` that holds a key, where it is not the key itself.

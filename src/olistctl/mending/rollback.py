@@ -33,8 +33,14 @@ def rollback(settings: Settings, name: str | None = None) -> RollbackReport:
     A live file that cannot be read is set aside.
 
     Raises:
-        UsageError: there is no such version.
+        UsageError: there is no such version, or the tables are on a Spark cluster.
     """
+    if settings.engine == "spark":
+        raise UsageError(
+            "the tables of a Spark cluster cannot be rolled back together",
+            where=f"target {settings.target}",
+            hint="put the earlier files back and run; or set single tables to one of their snapshots (docs/spark.md)",
+        )
     version = _chosen(settings, name)
 
     def put_back(work: Work) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +70,19 @@ class FailingTest:
         return f"`olistctl test` shows some rows, `{failure.sample.query}` all"
 
 
+# Makes a table, named in quotes, of the rows of a query.
+Keeping = Callable[[str, str], None]
+
+
 def keep_failing_rows(
-    connection: DuckDBPyConnection, nodes: Sequence[NodeResult], *, everything: bool
+    connection: DuckDBPyConnection, nodes: Sequence[NodeResult], *, everything: bool, keep: Keeping | None = None
 ) -> tuple[FailingTest, ...]:
     """Keep the rows that fail the tests that ran, in place of what these left earlier, and return the tests.
 
-    `everything`: all tests ran, so nothing that any other has left is true any more.
+    `everything`: all tests ran, so nothing that any other has left is true any more. `keep` fetches the rows where the
+    models are not in this warehouse.
     """
+    keep = keep or (lambda table, sql: _create(connection, table, sql))
     connection.execute(f"create schema if not exists {SCHEMA}")
     if everything:
         connection.execute(f"drop schema {SCHEMA} cascade")
@@ -85,11 +91,15 @@ def keep_failing_rows(
     for node in nodes:
         connection.execute(f"drop table if exists {_table(node)}")
         if node.status in _VERBS:
-            failing[node.name] = _failing(connection, node)
+            failing[node.name] = _failing(connection, node, keep)
     return tuple(failing.values())
 
 
-def _failing(connection: DuckDBPyConnection, node: NodeResult) -> FailingTest:
+def _create(connection: DuckDBPyConnection, table: str, sql: str) -> None:
+    connection.execute(f"create table {table} as\n{sql}")
+
+
+def _failing(connection: DuckDBPyConnection, node: NodeResult, keep: Keeping) -> FailingTest:
     test = FailingTest(
         test=node.name,
         status=node.status,
@@ -102,7 +112,7 @@ def _failing(connection: DuckDBPyConnection, node: NodeResult) -> FailingTest:
     if not node.sql:
         return replace(test, failures=(Failure(f"{_what(test)}: {node.message or ''}", node.owner),))
     table = _table(node)
-    connection.execute(f"create table {table} as\n{node.sql}")
+    keep(table, node.sql)
     sample = _sample(connection, f"select * from {table}")
     if "message" in sample.columns:
         return replace(test, failures=_spoken(connection, test, sample))

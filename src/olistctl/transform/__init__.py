@@ -2,16 +2,17 @@
 
 from olistctl.transform.building import run_models
 from olistctl.transform.compiled import Compiled, CompiledModel, CompiledTest, compiled_for
-from olistctl.transform.dbt import DbtReport, NodeResult
+from olistctl.transform.dbt import DbtReport, NodeResult, explain_failure
 from olistctl.transform.descriptions import Described, read_descriptions
-from olistctl.transform.jobs import BUILD, SNAPSHOT, DbtJob, DbtPlace
+from olistctl.transform.jobs import BUILD, BUILD_OR_FAIL, SNAPSHOT, DbtJob, DbtPlace
 from olistctl.transform.parsing import lend_parsing
 from olistctl.transform.process import DbtProcess
 from olistctl.transform.project import VIEWS, affected_models, project_sha256, selectors
-from olistctl.transform.testing import run_tests
+from olistctl.transform.testing import QueryFailed, judged, run_tests
 
 __all__ = [
     "BUILD",
+    "BUILD_OR_FAIL",
     "SNAPSHOT",
     "VIEWS",
     "Compiled",
@@ -23,8 +24,11 @@ __all__ = [
     "DbtReport",
     "Described",
     "NodeResult",
+    "QueryFailed",
     "affected_models",
     "compiled_for",
+    "explain_failure",
+    "judged",
     "lend_parsing",
     "project_sha256",
     "read_descriptions",

@@ -14,7 +14,7 @@ from typing import Any
 from olistctl.results import Progress
 from olistctl.transform.compiled import Compiled, CompiledModel, CompiledTest, keep_compiled
 from olistctl.transform.dbt import call_dbt
-from olistctl.transform.jobs import COMPILE, DbtPlace
+from olistctl.transform.jobs import COMPILE, COMPILE_TESTS, DbtPlace
 from olistctl.transform.parsing import parsing_state
 from olistctl.transform.project import ALWAYS_BUILT
 
@@ -42,7 +42,7 @@ def compile_project(place: DbtPlace, *, is_built: bool, progress: Progress | Non
         TransformError: dbt could not start: the project does not parse or the connection fails.
     """
     state = parsing_state(place)
-    outcome, manifest = call_dbt(COMPILE, place, progress)
+    outcome, manifest = call_dbt(COMPILE if is_built else COMPILE_TESTS, place, progress)
     by_kind: dict[str, list[Any]] = {}
     for result in sorted(outcome.result.results, key=_name):  # dbt gives them as its threads end
         by_kind.setdefault(str(result.node.resource_type), []).append(result)

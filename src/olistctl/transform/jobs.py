@@ -22,8 +22,8 @@ class DbtJob:
 class DbtPlace:
     """A dbt project and the warehouse file that it works on.
 
-    `artifacts` is the folder for what dbt leaves behind, `memory_limit` how much DuckDB may use, as "4GB"; None: its
-    own choice.
+    `artifacts` is the folder for what dbt leaves behind. `told` are the variables of the environment by which the
+    project's profiles.yml learns where and how to work (None: not set); nothing of a parsed project depends on them.
     """
 
     project: Path
@@ -31,18 +31,29 @@ class DbtPlace:
     artifacts: Path
     target: str
     threads: int
-    memory_limit: str | None = None
+    told: tuple[tuple[str, str | None], ...] = ()
+    adapter: str = "dbt-duckdb"
 
     @classmethod
-    def of(cls, settings: Settings, warehouse: Path) -> DbtPlace:
-        """Return the place of the settings' project, working on a warehouse file."""
+    def of(cls, settings: Settings, warehouse: Path, branch: str | None = None) -> DbtPlace:
+        """Return the place of the settings' project, working on a warehouse file, or on a branch of Spark's tables."""
+        told: dict[str, str | None] = {"OLISTCTL_MEMORY_LIMIT": settings.memory_limit}
+        if settings.engine == "spark":
+            told = {
+                "OLISTCTL_SPARK_HOST": settings.spark_host,
+                "OLISTCTL_SPARK_PORT": str(settings.spark_port),
+                "OLISTCTL_SPARK_USER": settings.spark_user,
+                "OLISTCTL_SPARK_POLL_SECONDS": str(settings.spark_poll_seconds),
+                "SPARK_WAP_BRANCH": branch,
+            }
         return cls(
             settings.dbt_project,
             warehouse,
             settings.dbt_artifacts,
             settings.target,
             settings.threads,
-            settings.memory_limit,
+            tuple(told.items()),
+            f"dbt-{settings.engine}",
         )
 
 
@@ -52,6 +63,8 @@ BUILD = DbtJob(
     "Transforming",
     ("build", "--resource-type", "seed", "--resource-type", "model", "--resource-type", "snapshot"),
 )
+# The same where each model takes seconds, and a lost server would be asked for each: the first failure ends it.
+BUILD_OR_FAIL = DbtJob(BUILD.label, (*BUILD.arguments, "--fail-fast"))
 # Only the snapshots; the staging views that they read stand in the warehouse.
 SNAPSHOT = DbtJob("Taking snapshots", ("snapshot",))
 # The query that counts the changes of which nobody knows what they touch; see macros/incremental.sql.
@@ -66,6 +79,10 @@ COMPILE = DbtJob(
     ),
     "compiled",
 )  # fmt: skip
+
+
+# The tests alone, for a place where dbt builds all models.
+COMPILE_TESTS = DbtJob("Compiling", ("compile", "--no-write-json", "--select", "test_type:data"), "compiled")
 
 
 def arguments_of(

@@ -16,8 +16,18 @@ from olistctl.transform.invoking import invoke
 from olistctl.transform.jobs import DbtPlace, shared_arguments
 from olistctl.transform.project import PARSED, environment_of, is_parsed, mark_parsed, project_sha256
 
-# The variables by which the project's profiles.yml learns where the warehouse is, and how much memory DuckDB may use.
-_WAREHOUSE, _MEMORY_LIMIT = "OLISTCTL_WAREHOUSE", "OLISTCTL_MEMORY_LIMIT"
+# The variables by which the project's profiles.yml learns where the warehouse is, and how to work there: nothing of
+# what dbt parses depends on them.
+_WAREHOUSE = "OLISTCTL_WAREHOUSE"
+_TOLD = (
+    _WAREHOUSE,
+    "OLISTCTL_MEMORY_LIMIT",
+    "OLISTCTL_SPARK_HOST",
+    "OLISTCTL_SPARK_PORT",
+    "OLISTCTL_SPARK_USER",
+    "OLISTCTL_SPARK_POLL_SECONDS",
+    "SPARK_WAP_BRANCH",
+)
 
 # Where dbt keeps the manifest that it parsed.
 _KEPT = Path("target", "partial_parse.msgpack")
@@ -84,14 +94,14 @@ def parsing_state(place: DbtPlace) -> dict[str, Any] | None:
     environment = environment_of(place.project)
     if environment is None:
         return None
-    for name in (_WAREHOUSE, _MEMORY_LIMIT):
+    for name in _TOLD:
         environment.pop(name, None)
     return {
         "project": project_sha256(place.project),
         "warehouse": place.warehouse.name,
         "target": place.target,
         "environment": environment,
-        "versions": [version("dbt-core"), version("dbt-duckdb")],
+        "versions": [version("dbt-core"), version(place.adapter)],
     }
 
 
@@ -114,8 +124,8 @@ def _kept_manifest(artifacts: Path) -> Any:
 
 @contextmanager
 def place_named(place: DbtPlace) -> Iterator[None]:
-    """Tell dbt which warehouse file to work on, and with how much memory."""
-    told = {_WAREHOUSE: str(place.warehouse), _MEMORY_LIMIT: place.memory_limit}
+    """Tell dbt which warehouse file to work on, and how."""
+    told = {_WAREHOUSE: str(place.warehouse), **dict(place.told)}
     before = {name: os.environ.get(name) for name in told}
     _set_environment(told)
     try:

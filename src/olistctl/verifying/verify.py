@@ -81,9 +81,16 @@ def verify(settings: Settings, *, rows: int = 5, progress: Progress | None = Non
     one that such a run would make. The live warehouse is only read.
 
     Raises:
-        UsageError: files or contract have changed since the last run, so the two cannot be compared.
+        UsageError: files or contract have changed since the last run, so the two cannot be compared; or there is no
+            warehouse file to compare, since the tables are on a Spark cluster.
         OlistctlError: the refresh cannot be built, or the machine refuses.
     """
+    if settings.engine == "spark":
+        raise UsageError(
+            "verify compares warehouse files, and this target's tables are on a Spark cluster",
+            where=f"target {settings.target}",
+            hint="verify a target with engine duckdb that loads the same files",
+        )
     log.info("verify started: warehouse %s", settings.warehouse)
     try:
         report = _verify(settings, rows, progress)

@@ -1,6 +1,6 @@
 {{
     config(
-        materialized='incremental' if target.type == 'duckdb' else 'table',
+        materialized='incremental',
         incremental_strategy='replace_affected',
         on_schema_change='fail',
         meta={'affected_by': 'int_affected_sellers', 'affected_key': 'seller_id'}
