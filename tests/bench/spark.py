@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cluster = Cluster(Path(folder) / "spark", iceberg_jar(), for_many_rows=True)
         try:
             cluster.start()
-            points = [_measure(Path(folder), cluster, orders) for orders in options.orders]
+            points = _measure(Path(folder), cluster, options.orders)
         except (ChildFailed, AssertionError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -64,34 +65,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.spark", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--orders", type=int, nargs="+", default=[2_000, 20_000, REAL_ORDERS], help="sizes to generate")
+    parser.add_argument("--orders", type=int, nargs="+", default=[2_000, 30_000, REAL_ORDERS], help="sizes to generate")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
 
-def _measure(folder: Path, cluster: Cluster, orders: int) -> Point:
-    """Refresh both twice, and take the second time: the cluster is warm, and dbt has parsed the project."""
-    desk = Desk(folder / str(orders))
-    desk.folder.mkdir()
-    desk.call("init", ".")
-    desk.call("sample", "--orders", str(orders), "--seed", "1", "--out", str(desk.source_dir))
-    on_spark = Desk(
-        desk.folder,
-        {
-            "target": "spark",
-            "spark_host": "127.0.0.1",
-            "spark_port": str(cluster.port),
-            "spark_table_format": "iceberg",
-            "spark_landing": str(cluster.landing),
-            "spark_poll_seconds": "0",
-        },
-    )
-    seconds = []
-    for one in (desk, on_spark):
-        one.call("run", "--full-refresh")
-        usage, report = one.measure("run", "--full-refresh")
-        seconds.append(usage.wall)
-    return Point(orders, report["load"]["rows_loaded"], *seconds)
+def _measure(folder: Path, cluster: Cluster, sizes: Sequence[int]) -> list[Point]:
+    """Refresh one project at growing sizes; before, once at the first, to warm the cluster and let dbt compile."""
+    on_duckdb = Desk(folder / "project")
+    on_duckdb.folder.mkdir()
+    on_duckdb.call("init", ".")
+    of_cluster = {
+        "target": "spark",
+        "spark_host": "127.0.0.1",
+        "spark_port": str(cluster.port),
+        "spark_table_format": "iceberg",
+        "spark_landing": str(cluster.landing),
+        "spark_poll_seconds": "0",
+    }
+    desks = (on_duckdb, Desk(on_duckdb.folder, of_cluster))
+    points = []
+    for number, orders in enumerate((sizes[0], *sizes)):
+        shutil.rmtree(on_duckdb.source_dir, ignore_errors=True)
+        on_duckdb.call("sample", "--orders", str(orders), "--seed", "1", "--out", str(on_duckdb.source_dir))
+        measured = [desk.measure("run", "--full-refresh") for desk in desks]
+        if number:
+            rows = measured[0][1]["load"]["rows_loaded"]
+            points.append(Point(orders, rows, *(usage.wall for usage, _ in measured)))
+    return points
 
 
 def _line(rows: Sequence[int], seconds: Sequence[float]) -> Line:

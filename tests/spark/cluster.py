@@ -21,7 +21,7 @@ JAR = "iceberg-spark-runtime-4.0_2.13-1.10.1.jar"
 JAR_URL = f"https://repo1.maven.org/maven2/org/apache/iceberg/iceberg-spark-runtime-4.0_2.13/1.10.1/{JAR}"
 JAR_SHA1 = "aa296e2a410cac2270e4d4130de0e7bfde714e11"
 JARS = Path(__file__).resolve().parents[2] / ".cache" / "jars"
-_SECONDS = 120
+_SECONDS = 300
 _SETTINGS = {
     "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
     "spark.sql.catalog.spark_catalog": "org.apache.iceberg.spark.SparkSessionCatalog",

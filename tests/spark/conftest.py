@@ -16,7 +16,7 @@ from tests.comparison import differences
 from tests.integration.conftest import Project, clean_environment, new_project
 from tests.spark.cluster import Cluster, iceberg_jar
 
-_SECONDS = 900
+_SECONDS = 1800
 # Of a member's versions: when a run saw it, which two engines do not share, and the key that is made of it.
 _VERSIONED = {
     "core.dim_customer": ("customer_id", "customer_key", "effective_from", "effective_to"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from olistctl.errors import ConfigError, TransformError
 from olistctl.results import NoProgress, Progress
-from olistctl.transform.invoking import import_dbt, invoke
+from olistctl.transform.invoking import end_sessions_quietly, import_dbt, invoke
 from olistctl.transform.jobs import DbtJob, DbtPlace, arguments_of, compiled_file, shared_arguments
 from olistctl.transform.parsing import ParseFailed, parse_ahead, parsed_manifest, place_named
 from olistctl.transform.project import current_manifest, mark_parsed, written_manifest
@@ -121,6 +121,8 @@ def call_dbt(job: DbtJob, place: DbtPlace, progress: Progress | None = None) -> 
     progress = progress or NoProgress()
     problems: list[Exception] = []
     progress.start(job.label)
+    if place.adapter == "dbt-spark":
+        end_sessions_quietly()
     try:
         manifest = parsed_manifest(place)
         with place_named(place):
