@@ -90,7 +90,7 @@ def _measure(folder: Path, cluster: Cluster, sizes: Sequence[int]) -> list[Point
         on_duckdb.call("sample", "--orders", str(orders), "--seed", "1", "--out", str(on_duckdb.source_dir))
         measured = [desk.measure("run", "--full-refresh") for desk in desks]
         if number:
-            rows = measured[0][1]["load"]["rows_loaded"]
+            rows = next(stage["rows"] for stage in measured[0][1]["stages"] if stage["stage"] == "load")
             points.append(Point(orders, rows, *(usage.wall for usage, _ in measured)))
     return points
 
