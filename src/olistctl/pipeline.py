@@ -105,8 +105,12 @@ def _transform(state: _State, work: Work) -> Outcome:
         unbuilt = ledger.source_changes(connection, is_built=False)
         before = ledger.last_build(connection)
     state.was_tested = before is not None and before.is_tested
-    is_built = before is not None and not state.full_refresh and before.project_sha256 == project
-    is_built = is_built and before is not None and state.engine.holds(work, before)
+    is_built = (
+        before is not None
+        and not state.full_refresh
+        and before.project_sha256 == project
+        and state.engine.holds(work, before)
+    )
     if is_built and not unbuilt:
         return Outcome(None, "nothing to build")
     touched = {change.source for change in unbuilt}

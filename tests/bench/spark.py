@@ -75,15 +75,7 @@ def _measure(folder: Path, cluster: Cluster, sizes: Sequence[int]) -> list[Point
     on_duckdb = Desk(folder / "project")
     on_duckdb.folder.mkdir()
     on_duckdb.call("init", ".")
-    of_cluster = {
-        "target": "spark",
-        "spark_host": "127.0.0.1",
-        "spark_port": str(cluster.port),
-        "spark_table_format": "iceberg",
-        "spark_landing": str(cluster.landing),
-        "spark_poll_seconds": "0",
-    }
-    desks = (on_duckdb, Desk(on_duckdb.folder, of_cluster))
+    desks = (on_duckdb, Desk(on_duckdb.folder, cluster.target | {"target": "spark"}))
     points = []
     for number, orders in enumerate((sizes[0], *sizes)):
         shutil.rmtree(on_duckdb.source_dir, ignore_errors=True)

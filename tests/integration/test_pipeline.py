@@ -8,14 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from olistctl.sources import Contract, load_contract
 from tests.integration.conftest import ORDERS, Project, clean_environment, records_of
+from tests.waiting import wait_for
 
 BUILT_SCHEMAS = ("raw", "staging", "core", "mart")
 
@@ -23,13 +22,6 @@ BUILT_SCHEMAS = ("raw", "staging", "core", "mart")
 @pytest.fixture(scope="session")
 def contract(built: Project) -> Contract:
     return load_contract(built.folder / "config" / "sources.yml")
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.01)
 
 
 # --- what a full refresh builds ---

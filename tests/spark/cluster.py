@@ -8,20 +8,20 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from olistctl.spark import Server, Session
+from tests.channels import free_port
+from tests.waiting import wait_for
 
 # Iceberg's jar for the Spark of constraints-spark.txt, from Maven Central, with its checksum.
 JAR = "iceberg-spark-runtime-4.0_2.13-1.10.1.jar"
 JAR_URL = f"https://repo1.maven.org/maven2/org/apache/iceberg/iceberg-spark-runtime-4.0_2.13/1.10.1/{JAR}"
 JAR_SHA1 = "aa296e2a410cac2270e4d4130de0e7bfde714e11"
 JARS = Path(__file__).resolve().parents[2] / ".cache" / "jars"
-_SECONDS = 300
+SECONDS = 300
 _SETTINGS = {
     "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
     "spark.sql.catalog.spark_catalog": "org.apache.iceberg.spark.SparkSessionCatalog",
@@ -74,13 +74,24 @@ class Cluster:
         return self.folder / "landing"
 
     @property
+    def target(self) -> dict[str, str]:
+        """The settings of a target on it, by key."""
+        return {
+            "spark_host": "127.0.0.1",
+            "spark_port": str(self.port),
+            "spark_table_format": "iceberg",
+            "spark_landing": str(self.landing),
+            "spark_poll_seconds": "0",
+        }
+
+    @property
     def server(self) -> Server:
         return Server("127.0.0.1", self.port, "tester")
 
     def start(self) -> None:
         deploy = "org.apache.spark.deploy"
         self._spawn("master", "spark-class", f"{deploy}.master.Master", "--port", str(self._master_port))
-        wait_for(lambda: listens(self._master_port), "the master")
+        wait_for(lambda: listens(self._master_port), "the master", SECONDS)
         for name in ("worker-1", "worker-2"):
             self.start_worker(name)
         self.start_server()
@@ -110,7 +121,7 @@ class Cluster:
             *("--hiveconf", "hive.server2.thrift.bind.host=127.0.0.1"),
             *("--hiveconf", f"hive.server2.thrift.port={self.port}"),
         )
-        wait_for(lambda: listens(self.port), "the Thrift server")
+        wait_for(lambda: listens(self.port), "the Thrift server", SECONDS)
 
     def kill(self, name: str) -> None:
         """Kill a process, with what it has started, as a machine that fails does."""
@@ -160,21 +171,7 @@ def iceberg_jar() -> Path:
     return file
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = _SECONDS) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds:g} seconds"
-        time.sleep(0.05)

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from olistctl.config.settings import variable_of
 from tests.comparison import differences
 from tests.integration.conftest import Project, clean_environment, new_project
 from tests.spark.cluster import Cluster, iceberg_jar
@@ -40,13 +41,7 @@ class Desk:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
-            "OLISTCTL_SPARK_HOST": "127.0.0.1",
-            "OLISTCTL_SPARK_PORT": str(self.cluster.port),
-            "OLISTCTL_SPARK_TABLE_FORMAT": "iceberg",
-            "OLISTCTL_SPARK_LANDING": str(self.cluster.landing),
-            "OLISTCTL_SPARK_POLL_SECONDS": "0",
-        }
+        return {variable_of(key): value for key, value in self.cluster.target.items()}
 
     @property
     def warehouse(self) -> Path:

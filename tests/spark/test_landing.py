@@ -10,7 +10,9 @@ import duckdb
 import pytest
 
 from olistctl.spark import Landing
-from tests.spark.cluster import free_port, listens, wait_for
+from tests.channels import free_port
+from tests.spark.cluster import listens
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("spark")
 

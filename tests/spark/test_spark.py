@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from tests.spark.cluster import wait_for
+from tests.spark.cluster import SECONDS
 from tests.spark.conftest import Desk, ended
 from tests.torture.scale import LONG
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("spark")
 
@@ -78,7 +79,7 @@ def during_the_build(desk: Desk, do: Callable[[], None], *arguments: str) -> sub
     # The model that every build begins with.
     first = "select 1 from intermediate.int_affected_orders.refs where name like 'olistctl_%'"
     session = desk.cluster.session()
-    wait_for(lambda: process.poll() is not None or session.run(first), "the build")
+    wait_for(lambda: process.poll() is not None or session.run(first), "the build", SECONDS)
     session.close()
     assert process.poll() is None, ended(process)
     assert state_of(desk)[1] == "working"

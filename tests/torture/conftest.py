@@ -6,8 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,13 +71,6 @@ class Yard(Project):
         beside = {path.name for path in self.warehouse.parent.iterdir()}
         releases = f"{self.warehouse.stem}_parquet"
         assert beside <= {"source", "quarantine", self.warehouse.name, self.state.name, releases}
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.002)
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import clean_environment
-from tests.torture.conftest import Yard, wait_for
+from tests.torture.conftest import Yard
 from tests.torture.scale import LONG, scaled
+from tests.waiting import wait_for
 
 KILLER = Path(__file__).with_name("killer.py")
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")

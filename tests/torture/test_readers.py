@@ -9,8 +9,8 @@ from pathlib import Path
 
 from olistctl.config import Settings, load_settings
 from olistctl.warehouse import list_versions, open_stage
-from tests.torture.conftest import wait_for
 from tests.torture.scale import scaled
+from tests.waiting import wait_for
 
 PUBLICATIONS = scaled(50, 1_000)
 

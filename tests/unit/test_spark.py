@@ -14,7 +14,6 @@ from olistctl.mending.rollback import rollback
 from olistctl.spark import (
     Attempt,
     Landing,
-    Server,
     branch_of,
     built_elsewhere,
     check_cluster,
@@ -126,7 +125,3 @@ def test_a_run_looks_again_where_what_stands_on_the_cluster_is_not_known(tmp_pat
     assert built_elsewhere(settings, "run1") == "the last run on the cluster did not end"
     (settings.state_dir / "spark.json").write_text("[]")
     assert built_elsewhere(settings, "run1") == "the models were not built on this cluster"
-
-
-def test_a_server_has_an_address() -> None:
-    assert Server("spark.example.org", 10_000, "me").address == "spark.example.org:10000"

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from olistctl.config import Settings
-from olistctl.config.settings import STORAGE_VERSIONS
+from olistctl.config.values import STORAGE_VERSIONS
 from olistctl.errors import BusyError, EnvironmentFault
 from olistctl.warehouse import Stage, connect, list_versions, open_stage, quote, read_only
 

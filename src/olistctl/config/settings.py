@@ -7,12 +7,12 @@ Relative paths in the file are relative to the file; in variables and options to
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from olistctl.config import values
 from olistctl.config.channels import Channel, channels_of_node, channels_of_text, filled
 from olistctl.config.strict_yaml import Node, nearest_hint, read_yaml
 from olistctl.errors import ConfigError
@@ -36,10 +36,6 @@ RESERVED_WAREHOUSE_NAMES = frozenset(
         "system",
     }
 )
-
-
-# What DuckDB calls the formats of its file: clients of that version, and newer ones, can read it.
-STORAGE_VERSIONS = ("v1.2.0", "v1.3.0", "v1.4.0", "v1.5.0")
 
 
 @dataclass(frozen=True)
@@ -119,140 +115,44 @@ class _Key:
     is_secret: bool = False
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("expected text")
-    return value
-
-
-def _number(low: float, high: float) -> Callable[[Any], float]:
-    def check(value: Any) -> float:
-        try:
-            if isinstance(value, bool):
-                raise TypeError
-            number = float(value)
-        except (TypeError, ValueError):
-            raise ValueError("expected a number") from None
-        if not low <= number <= high:
-            raise ValueError(f"expected a number from {low:g} to {high:g}")
-        return number
-
-    return check
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not re.fullmatch(r"-?\d+", str(value)):
-            raise ValueError("expected a whole number")
-        if not low <= int(value) <= high:
-            raise ValueError(f"expected a whole number from {low} to {high}")
-        return int(value)
-
-    return check
-
-
-def _truth(value: Any) -> bool:
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if str(value).lower() not in words:
-        raise ValueError("expected true or false")
-    return words[str(value).lower()]
-
-
-def _file_name(value: Any) -> str | None:
-    if _text(value) == "none":
-        return None
-    if "/" in value or "\\" in value or value in (".", ".."):
-        raise ValueError("expected the name of a file, without a folder, or 'none'")
-    return str(value)
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in _text(value).split(","))
-    if not all(words):
-        raise ValueError("expected names separated by commas, or 'none'")
-    return () if words == ("none",) else words
-
-
-def _storage_version(value: Any) -> str:
-    if value not in STORAGE_VERSIONS:
-        raise ValueError(f"expected one of {', '.join(STORAGE_VERSIONS)}")
-    return str(value)
-
-
-def _one_of(*words: str) -> Callable[[Any], str | None]:
-    """Return the check of a value that is one of some words; "none" gives None."""
-
-    def check(value: Any) -> str | None:
-        if value not in words:
-            raise ValueError(f"expected {' or '.join(words)}")
-        return None if value == "none" else str(value)
-
-    return check
-
-
-def _optional(value: Any) -> str | None:
-    return None if _text(value) == "none" else str(value)
-
-
-def _place(value: Any) -> str | None:
-    """A folder, as an absolute path, or a URL; "none" gives None."""
-    text = _optional(value)
-    if text and "://" not in text and not Path(text).is_absolute():
-        raise ValueError("expected an absolute path, or a URL such as s3://bucket/olist, or 'none'")
-    return text
-
-
-def _threads(value: Any) -> int:
-    # More threads than cores only add waiting (measured on two cores: two help, four do not).
-    return (os.cpu_count() or 1) if value == "auto" else _whole(1, 256)(value)
-
-
-def _memory(value: Any) -> str | None:
-    if value == "auto":
-        return None
-    if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", str(value)):
-        raise ValueError("expected 'auto' or a size such as 2GB")
-    return str(value)
-
-
 KEYS: dict[str, _Key] = {
-    "source_dir": _Key("../data/source", _text, is_path=True),
-    "contract": _Key("sources.yml", _text, is_path=True),
-    "dbt_project": _Key("../olist_dw_dbt", _text, is_path=True),
-    "target": _Key("dev", _text),
-    "load.max_bad_share": _Key(0.05, _number(0, 1)),
-    "load.max_shrink_share": _Key(0.25, _number(0, 1)),
-    "load.quarantine_dir": _Key("../data/quarantine", _text, is_path=True),
-    "publish.keep_versions": _Key(1, _whole(0, 1000)),
-    "publish.storage_version": _Key("v1.4.0", _storage_version),
-    "lock.wait_seconds": _Key(0, _number(0, 86_400)),
-    "watch.settle_seconds": _Key(2, _number(0, 3_600)),
-    "watch.rescan_seconds": _Key(30, _number(1, 86_400)),
-    "watch.patience_seconds": _Key(60, _number(0, 86_400)),
-    "watch.poll": _Key(False, _truth),
-    "watch.marker": _Key("none", _file_name),
-    "watch.delivery": _Key("none", _words),
+    "source_dir": _Key("../data/source", values.text, is_path=True),
+    "contract": _Key("sources.yml", values.text, is_path=True),
+    "dbt_project": _Key("../olist_dw_dbt", values.text, is_path=True),
+    "target": _Key("dev", values.text),
+    "load.max_bad_share": _Key(0.05, values.number(0, 1)),
+    "load.max_shrink_share": _Key(0.25, values.number(0, 1)),
+    "load.quarantine_dir": _Key("../data/quarantine", values.text, is_path=True),
+    "publish.keep_versions": _Key(1, values.whole(0, 1000)),
+    "publish.storage_version": _Key("v1.4.0", values.storage_version),
+    "lock.wait_seconds": _Key(0, values.number(0, 86_400)),
+    "watch.settle_seconds": _Key(2, values.number(0, 3_600)),
+    "watch.rescan_seconds": _Key(30, values.number(1, 86_400)),
+    "watch.patience_seconds": _Key(60, values.number(0, 86_400)),
+    "watch.poll": _Key(False, values.truth),
+    "watch.marker": _Key("none", values.file_name),
+    "watch.delivery": _Key("none", values.words),
     "notify.channels": _Key("none", channels_of_text, of_node=channels_of_node, is_secret=True),
-    "notify.quiet_minutes": _Key(60, _number(0, 525_600)),
-    "notify.timeout_seconds": _Key(10, _number(0.1, 600)),
-    "log.file": _Key("../logs/etl_pipeline.log", _text, is_path=True),
-    "log.max_bytes": _Key(5_000_000, _whole(10_000, 1_000_000_000)),
-    "log.backups": _Key(5, _whole(0, 100)),
+    "notify.quiet_minutes": _Key(60, values.number(0, 525_600)),
+    "notify.timeout_seconds": _Key(10, values.number(0.1, 600)),
+    "log.file": _Key("../logs/etl_pipeline.log", values.text, is_path=True),
+    "log.max_bytes": _Key(5_000_000, values.whole(10_000, 1_000_000_000)),
+    "log.backups": _Key(5, values.whole(0, 100)),
 }
 TARGET_KEYS: dict[str, _Key] = {
-    "warehouse": _Key("../data/olist_dw.duckdb", _text, is_path=True),
-    "threads": _Key("auto", _threads),
-    "memory_limit": _Key("auto", _memory),
-    "parquet_dir": _Key("auto", _optional, is_path=True),
-    "engine": _Key("duckdb", _one_of("duckdb", "spark")),
-    "spark_host": _Key("none", _optional),
-    "spark_port": _Key(10_000, _whole(1, 65_535)),
-    "spark_user": _Key("olistctl", _text),
-    "spark_table_format": _Key("none", _one_of("iceberg", "none")),
-    "spark_landing": _Key("none", _place),
-    "spark_landing_on_cluster": _Key("none", _place),
-    "spark_bring_back": _Key("mart, quality", _words),
-    "spark_poll_seconds": _Key(1, _whole(0, 60)),
+    "warehouse": _Key("../data/olist_dw.duckdb", values.text, is_path=True),
+    "threads": _Key("auto", values.threads),
+    "memory_limit": _Key("auto", values.memory),
+    "parquet_dir": _Key("auto", values.optional, is_path=True),
+    "engine": _Key("duckdb", values.one_of("duckdb", "spark")),
+    "spark_host": _Key("none", values.optional),
+    "spark_port": _Key(10_000, values.whole(1, 65_535)),
+    "spark_user": _Key("olistctl", values.text),
+    "spark_table_format": _Key("none", values.one_of("iceberg", "none")),
+    "spark_landing": _Key("none", values.place),
+    "spark_landing_on_cluster": _Key("none", values.place),
+    "spark_bring_back": _Key("mart, quality", values.words),
+    "spark_poll_seconds": _Key(1, values.whole(0, 60)),
 }
 ALL_KEYS = KEYS | TARGET_KEYS
 # The field of `Settings` that holds a key, where it is not the key itself.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from olistctl import ledger
 from olistctl.config import Settings
@@ -69,8 +70,8 @@ class DuckdbEngine:
         """Build what changes of tables of `raw` touch, without dbt where it has compiled all of that."""
         report = None if anew else self._built_without_dbt(work, tables or ())
         if report is None:
-            exclude = () if anew else VIEWS
-            report = self._run_dbt(work, BUILD, selectors(tables or ()), exclude, full_refresh=anew)
+            chosen, left = selectors(tables or ()), () if anew else VIEWS
+            report = self._run_dbt(work, BUILD, select=chosen, exclude=left, full_refresh=anew)
         return report
 
     def snapshot(self, work: Work) -> DbtReport:
@@ -105,24 +106,10 @@ class DuckdbEngine:
     def _place(self, work: Work) -> DbtPlace:
         return DbtPlace.of(self._settings, work.stage.file)
 
-    def _run_dbt(
-        self,
-        work: Work,
-        job: DbtJob,
-        select: tuple[str, ...] = (),
-        exclude: tuple[str, ...] = (),
-        *,
-        full_refresh: bool = False,
-    ) -> DbtReport:
+    def _run_dbt(self, work: Work, job: DbtJob, **options: Any) -> DbtReport:
+        """Run a dbt job with options of `DbtProcess.run`."""
         work.stage.let_go()
-        return self._dbt.run(
-            job,
-            self._place(work),
-            select=select,
-            exclude=exclude,
-            full_refresh=full_refresh,
-            progress=work.progress,
-        )
+        return self._dbt.run(job, self._place(work), progress=work.progress, **options)
 
     def _built_without_dbt(self, work: Work, tables: tuple[str, ...]) -> DbtReport | None:
         """Build what the changes touch, as dbt has compiled it; None where it has not, or only dbt knows how."""

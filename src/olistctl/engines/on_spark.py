@@ -98,9 +98,9 @@ class SparkEngine:
         self._begin(work)
         self._build = work.run_id
         with work.stage.connection() as connection, self._working(work) as (spark, landing):
-            shipped = ship(spark, connection, landing, tables, work.progress)
-        self._written.update(shipped.relations)
-        report = self._run_dbt(work, BUILD_OR_FAIL, selectors(tables or ()), () if anew else VIEWS, full_refresh=anew)
+            self._written.update(ship(spark, connection, landing, tables, work.progress))
+        chosen, left = selectors(tables or ()), () if anew else VIEWS
+        report = self._run_dbt(work, BUILD_OR_FAIL, select=chosen, exclude=left, full_refresh=anew)
         if not report.having(*_FAILED):
             self._bring_back(work, report)
         return report
@@ -204,24 +204,10 @@ class SparkEngine:
     def _place(self, work: Work) -> DbtPlace:
         return DbtPlace.of(self._settings, work.stage.file, branch_of(work.run_id))
 
-    def _run_dbt(
-        self,
-        work: Work,
-        job: DbtJob,
-        select: tuple[str, ...] = (),
-        exclude: tuple[str, ...] = (),
-        *,
-        full_refresh: bool = False,
-    ) -> DbtReport:
+    def _run_dbt(self, work: Work, job: DbtJob, **options: Any) -> DbtReport:
+        """Run a dbt job with options of `DbtProcess.run`, and note what it writes."""
         with self._said_of_server():
-            report = self._dbt.run(
-                job,
-                self._place(work),
-                select=select,
-                exclude=exclude,
-                full_refresh=full_refresh,
-                progress=work.progress,
-            )
+            report = self._dbt.run(job, self._place(work), progress=work.progress, **options)
         self._written.update(node.relation for node in report.nodes if node.relation)
         return report
 

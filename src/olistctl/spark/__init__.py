@@ -14,7 +14,7 @@ from olistctl.spark.publication import (
     relations_in,
     tables_in,
 )
-from olistctl.spark.shipping import Shipment, ship
+from olistctl.spark.shipping import ship
 
 __all__ = [
     "Attempt",
@@ -23,7 +23,6 @@ __all__ = [
     "Relation",
     "Server",
     "Session",
-    "Shipment",
     "StatementFailed",
     "begin",
     "branch_of",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from olistctl.config import Settings
 from olistctl.errors import ConfigError, EnvironmentFault, TransformError
+from olistctl.warehouse import share_out
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -156,31 +155,12 @@ def in_sessions(
 ) -> list[Done]:
     """Do a work for each item, as many at a time as `threads`, each in a session that no other uses then.
 
-    The first error ends all: nothing more begins.
+    See `warehouse.share_out`; what runs when one fails goes on there, and nobody waits for it.
     """
     todo = list(items)
-    free: SimpleQueue[Session] = SimpleQueue()
-
-    def one(item: Item) -> Done:
-        mine = free.get()
-        try:
-            return work(mine, item)
-        finally:
-            free.put(mine)
-
     with ExitStack() as stack:
         sessions = [stack.enter_context(session(server, branch)) for _ in range(min(threads, len(todo)))]
-        for one_of_them in sessions:
-            free.put(one_of_them)
-        pool = stack.enter_context(ThreadPoolExecutor(max(1, threads)))
-        futures = [pool.submit(one, item) for item in todo]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for one_of_them in sessions:
-                one_of_them.abort()
-            raise
+        return share_out(sessions, work, todo, interrupt=Session.abort)
 
 
 def reason_of(text: str) -> str:

@@ -7,7 +7,6 @@ differs from the warehouse file is shipped, a file's rows as a whole.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from olistctl.reading import IS_CURRENT
@@ -35,22 +34,16 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class Shipment:
-    """What was shipped: rows of `raw`, and the tables that were written."""
-
-    rows: int
-    relations: tuple[Relation, ...]
-
-
 def ship(
     spark: Session,
     connection: DuckDBPyConnection,
     landing: Landing,
     tables: Collection[str] | None,
     progress: Progress,
-) -> Shipment:
+) -> tuple[Relation, ...]:
     """Bring the tables of `raw` (None: all of them, whatever the cluster holds) and the ledger into a branch.
+
+    Returns what was written.
 
     Raises:
         StatementFailed: Spark refuses.
@@ -62,10 +55,9 @@ def ship(
     progress.start("Shipping", len(chosen) + len(_LEDGER) + 1)
     try:
         _note_files(connection, chosen, known)
-        rows = 0
         for table in chosen:
             progress.advance(0, f"raw.{table}")
-            rows += _ship_table(spark, connection, landing, table, known=table in {name for name, _ in known})
+            _ship_table(spark, connection, landing, table, known=table in {name for name, _ in known})
             progress.advance()
         written = [("raw", table) for table in chosen]
         for name, columns in (*_LEDGER.items(), ("shipped_files", "*")):
@@ -76,7 +68,7 @@ def ship(
     finally:
         connection.execute("drop table if exists temp.shipped_files")
         progress.finish()
-    return Shipment(rows, tuple(written))
+    return tuple(written)
 
 
 def _raw_tables(connection: DuckDBPyConnection) -> list[str]:
@@ -114,32 +106,26 @@ def _note_files(
         )
 
 
-def _ship_table(spark: Session, connection: DuckDBPyConnection, landing: Landing, table: str, *, known: bool) -> int:
-    """Bring a table of `raw` to what it is here; return how many rows were shipped."""
+def _ship_table(spark: Session, connection: DuckDBPyConnection, landing: Landing, table: str, *, known: bool) -> None:
+    """Bring a table of `raw` to what it is here: the rows of the files that are news, or of all."""
     columns = _columns(connection, table)
-    relation, target = ("raw", table), name_of("raw", table)
-    names = ", ".join(quote(name) for name, _ in columns)
-    query = f"select {names} from raw.{quote(table)}"
-    ((total,),) = connection.execute(f"select count(*) from raw.{quote(table)}").fetchall()
+    relation = ("raw", table)
+    query = f"select {', '.join(quote(name) for name, _ in columns)} from raw.{quote(table)}"
     if not known or _columns_there(spark, relation) != columns:
         there = landing.put(connection, f"raw/{table}", query)
         _write_whole(spark, relation, columns, there, "partitioned by (_source_file)")
-        return int(total)
+        return
     files = "select * from {} where table_name = $table"
     here, there = files.format("shipped_files"), files.format("known_files")
-    news = f"select file_name from ({here} except {there})"
-    outdated = f"select file_name from ({there} except {here})"
     of_table = {"table": table}
+    outdated = f"select file_name from ({there} except {here})"
     if connection.execute(f"select 1 from ({outdated}) limit 1", of_table).fetchone():
         gone = landing.put(connection, f"gone/{table}", outdated, of_table)
-        spark.run(f"delete from {target} where _source_file in (select file_name from {gone})")
-    ((rows,),) = connection.execute(
-        f"select count(*) from ({query} where _source_file in ({news}))", of_table
-    ).fetchall()
-    if rows:
+        spark.run(f"delete from {name_of(*relation)} where _source_file in (select file_name from {gone})")
+    news = f"select file_name from ({here} except {there})"
+    if connection.execute(f"select 1 from ({news}) limit 1", of_table).fetchone():
         there = landing.put(connection, f"raw/{table}", f"{query} where _source_file in ({news})", of_table)
-        spark.run(f"insert into {target} select {_cast(columns)} from {there}")
-    return int(rows)
+        spark.run(f"insert into {name_of(*relation)} select {_cast(columns)} from {there}")
 
 
 def _replace(spark: Session, connection: DuckDBPyConnection, landing: Landing, relation: Relation, query: str) -> None:

@@ -18,12 +18,24 @@ class DbtJob:
     target: str = "target"
 
 
+# The variables by which the project's profiles.yml learns how to work where it works. Nothing that is parsed depends on
+# them.
+TOLD = (
+    "OLISTCTL_MEMORY_LIMIT",
+    "OLISTCTL_SPARK_HOST",
+    "OLISTCTL_SPARK_PORT",
+    "OLISTCTL_SPARK_USER",
+    "OLISTCTL_SPARK_POLL_SECONDS",
+    "SPARK_WAP_BRANCH",
+)
+
+
 @dataclass(frozen=True)
 class DbtPlace:
     """A dbt project and the warehouse file that it works on.
 
-    `artifacts` is the folder for what dbt leaves behind. `told` are the variables of the environment by which the
-    project's profiles.yml learns where and how to work (None: not set); nothing of a parsed project depends on them.
+    `artifacts` is the folder for what dbt leaves behind, `told` those of the variables `TOLD` that are set, or taken
+    away (None), while dbt works.
     """
 
     project: Path
@@ -37,22 +49,21 @@ class DbtPlace:
     @classmethod
     def of(cls, settings: Settings, warehouse: Path, branch: str | None = None) -> DbtPlace:
         """Return the place of the settings' project, working on a warehouse file, or on a branch of Spark's tables."""
-        told: dict[str, str | None] = {"OLISTCTL_MEMORY_LIMIT": settings.memory_limit}
-        if settings.engine == "spark":
-            told = {
-                "OLISTCTL_SPARK_HOST": settings.spark_host,
-                "OLISTCTL_SPARK_PORT": str(settings.spark_port),
-                "OLISTCTL_SPARK_USER": settings.spark_user,
-                "OLISTCTL_SPARK_POLL_SECONDS": str(settings.spark_poll_seconds),
-                "SPARK_WAP_BRANCH": branch,
-            }
+        values = (
+            settings.memory_limit,
+            settings.spark_host,
+            str(settings.spark_port),
+            settings.spark_user,
+            str(settings.spark_poll_seconds),
+            branch,
+        )
         return cls(
             settings.dbt_project,
             warehouse,
             settings.dbt_artifacts,
             settings.target,
             settings.threads,
-            tuple(told.items()),
+            tuple(zip(TOLD, values, strict=True)),
             f"dbt-{settings.engine}",
         )
 

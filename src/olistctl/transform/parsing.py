@@ -13,21 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from olistctl.transform.invoking import invoke
-from olistctl.transform.jobs import DbtPlace, shared_arguments
+from olistctl.transform.jobs import TOLD, DbtPlace, shared_arguments
 from olistctl.transform.project import PARSED, environment_of, is_parsed, mark_parsed, project_sha256
 
-# The variables by which the project's profiles.yml learns where the warehouse is, and how to work there: nothing of
-# what dbt parses depends on them.
+# The variable by which the project's profiles.yml learns where the warehouse is.
 _WAREHOUSE = "OLISTCTL_WAREHOUSE"
-_TOLD = (
-    _WAREHOUSE,
-    "OLISTCTL_MEMORY_LIMIT",
-    "OLISTCTL_SPARK_HOST",
-    "OLISTCTL_SPARK_PORT",
-    "OLISTCTL_SPARK_USER",
-    "OLISTCTL_SPARK_POLL_SECONDS",
-    "SPARK_WAP_BRANCH",
-)
 
 # Where dbt keeps the manifest that it parsed.
 _KEPT = Path("target", "partial_parse.msgpack")
@@ -94,7 +84,7 @@ def parsing_state(place: DbtPlace) -> dict[str, Any] | None:
     environment = environment_of(place.project)
     if environment is None:
         return None
-    for name in _TOLD:
+    for name in (_WAREHOUSE, *TOLD):
         environment.pop(name, None)
     return {
         "project": project_sha256(place.project),

@@ -3,7 +3,7 @@
 from olistctl.warehouse.connection import connect, connect_scratch, quote, read_only
 from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
 from olistctl.warehouse.lock import holder_is_alive, writer_lock
-from olistctl.warehouse.parallel import in_parallel
+from olistctl.warehouse.parallel import in_parallel, share_out
 from olistctl.warehouse.published import is_as_published
 from olistctl.warehouse.stage import Published, Stage, fold_in_log, identity, open_stage, stage_file
 from olistctl.warehouse.versions import Version, flush, list_versions, versions_folder
@@ -26,6 +26,7 @@ __all__ = [
     "open_stage",
     "quote",
     "read_only",
+    "share_out",
     "stage_file",
     "versions_folder",
     "writer_lock",

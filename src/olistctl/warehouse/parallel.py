@@ -1,8 +1,8 @@
-"""Many short statements on one database, as many at a time as it has threads."""
+"""Many short statements on one database, as many at a time as it has threads, or sessions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from graphlib import TopologicalSorter
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+Worker = TypeVar("Worker")
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 
@@ -22,33 +23,48 @@ def in_parallel(
     items: Iterable[Item],
     after: Mapping[int, Collection[int]] | None = None,
 ) -> list[Done]:
-    """Do a work for each item, each on a cursor of the connection that no other uses; return what it gives, in order.
+    """Do a work for each item, each on a cursor of the connection that no other uses; see `share_out`.
 
-    `after`: by the number of an item those of the items that must be done before. A statement on a small table keeps
-    one core busy, however many there are. Cursors see what is committed, and no temporary table of another one. The
-    first error of the work, or an interruption, ends all: what runs is interrupted, and nothing more begins.
+    A statement on a small table keeps one core busy, however many there are. Cursors see what is committed, and no
+    temporary table of another one.
+    """
+    ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
+    with ExitStack() as stack:
+        cursors = [stack.enter_context(connection.cursor()) for _ in range(threads)]
+        return share_out(cursors, work, items, after, interrupt=lambda cursor: cursor.interrupt())
+
+
+def share_out(
+    workers: Sequence[Worker],
+    work: Callable[[Worker, Item], Done],
+    items: Iterable[Item],
+    after: Mapping[int, Collection[int]] | None = None,
+    *,
+    interrupt: Callable[[Worker], object],
+) -> list[Done]:
+    """Do a work for each item, each with a worker that no other uses then; return what it gives, in order.
+
+    `after`: by the number of an item those of the items that must be done before. The first error of the work, or an
+    interruption, ends all: what runs is interrupted, and nothing more begins.
     """
     todo = list(items)
-    ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
-    free: SimpleQueue[DuckDBPyConnection] = SimpleQueue()
+    free: SimpleQueue[Worker] = SimpleQueue()
+    for worker in workers:
+        free.put(worker)
 
     def one(item: Item) -> Done:
-        cursor = free.get()
+        mine = free.get()
         try:
-            return work(cursor, item)
+            return work(mine, item)
         finally:
-            free.put(cursor)
+            free.put(mine)
 
     order = TopologicalSorter({number: (after or {}).get(number, ()) for number in range(len(todo))})
     order.prepare()
     ended: SimpleQueue[Future[Done]] = SimpleQueue()
     numbers: dict[Future[Done], int] = {}
     results: dict[int, Done] = {}
-    with ExitStack() as stack:
-        cursors = [stack.enter_context(connection.cursor()) for _ in range(threads)]
-        for cursor in cursors:
-            free.put(cursor)
-        pool = stack.enter_context(ThreadPoolExecutor(threads))
+    with ThreadPoolExecutor(max(1, len(workers))) as pool:
         try:
             while order.is_active():
                 for number in order.get_ready():
@@ -61,8 +77,8 @@ def in_parallel(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             while not all(future.done() for future in numbers):
-                for cursor in cursors:  # a statement may have begun a moment after the last interruption
-                    cursor.interrupt()
+                for worker in workers:  # a statement may have begun a moment after the last interruption
+                    interrupt(worker)
                 wait([future for future in numbers if future.running()], timeout=0.05)
             raise
     return [results[number] for number in range(len(todo))]
