@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import linear_regression
 
-from tests.spark.cluster import Cluster, iceberg_jar
+from tests.spark.cluster import Cluster
 
 from .deliveries import REAL_ORDERS, Desk
 from .measure import ChildFailed, cores
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
     options = _parser().parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="olistctl-bench-") as folder:
-        cluster = Cluster(Path(folder) / "spark", iceberg_jar(), for_many_rows=True)
+        cluster = Cluster(Path(folder) / "spark", for_many_rows=True)
         try:
             cluster.start()
             points = _measure(Path(folder), cluster, options.orders)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from olistctl.spark import Server, Session
 from tests.channels import free_port
+from tests.spark.maven import ICEBERG, jar
 from tests.waiting import wait_for
 
-# Iceberg's jar for the Spark of constraints-spark.txt, from Maven Central, with its checksum.
-JAR = "iceberg-spark-runtime-4.0_2.13-1.10.1.jar"
-JAR_URL = f"https://repo1.maven.org/maven2/org/apache/iceberg/iceberg-spark-runtime-4.0_2.13/1.10.1/{JAR}"
-JAR_SHA1 = "aa296e2a410cac2270e4d4130de0e7bfde714e11"
-JARS = Path(__file__).resolve().parents[2] / ".cache" / "jars"
 SECONDS = 300
 _SETTINGS = {
     "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
@@ -57,13 +51,13 @@ appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
 class Cluster:
     """The cluster's processes; `folder` holds all that they write."""
 
-    def __init__(self, folder: Path, jar: Path, *, for_many_rows: bool = False) -> None:
-        import pyspark
-
+    def __init__(
+        self, folder: Path, *, for_many_rows: bool = False, jars: Sequence[Path] = (), settings: Mapping[str, str] = {}
+    ) -> None:
         self.folder = folder
-        self._jar = jar
-        self._settings = _SETTINGS | (_FOR_MANY_ROWS if for_many_rows else _FOR_FEW_ROWS)
-        self._home = Path(pyspark.__file__).parent
+        self._class_path = ":".join(map(str, (jar(ICEBERG), *jars)))
+        self._settings = _SETTINGS | (_FOR_MANY_ROWS if for_many_rows else _FOR_FEW_ROWS) | dict(settings)
+        self._home = spark_home()
         self._master_port, self.port = free_port(), free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.landing.mkdir(parents=True)
@@ -105,8 +99,8 @@ class Cluster:
         """Start the Thrift server, maybe without one of its settings, and wait until it answers."""
         metastore = self.folder / "metastore"
         paths = {
-            "spark.driver.extraClassPath": str(self._jar),
-            "spark.executor.extraClassPath": str(self._jar),
+            "spark.driver.extraClassPath": self._class_path,
+            "spark.executor.extraClassPath": self._class_path,
             "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
             "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{self.folder}/log4j2.properties",
             "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={metastore};create=true",
@@ -157,18 +151,11 @@ class Cluster:
             )
 
 
-def iceberg_jar() -> Path:
-    """Return Iceberg's jar, downloaded once."""
-    file = JARS / JAR
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".part")
-        with urllib.request.urlopen(JAR_URL, timeout=300) as answer, draft.open("wb") as out:
-            shutil.copyfileobj(answer, out)
-        found = hashlib.sha1(draft.read_bytes()).hexdigest()
-        assert found == JAR_SHA1, f"{JAR_URL} has changed: SHA-1 {found}"
-        draft.replace(file)
-    return file
+def spark_home() -> Path:
+    """Return the folder of Spark's programs and jars, from the `pyspark` wheel."""
+    import pyspark
+
+    return Path(pyspark.__file__).parent
 
 
 def listens(port: int) -> bool:

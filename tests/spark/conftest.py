@@ -15,7 +15,7 @@ import pytest
 from olistctl.config.settings import variable_of
 from tests.comparison import differences
 from tests.integration.conftest import Project, clean_environment, new_project
-from tests.spark.cluster import Cluster, iceberg_jar
+from tests.spark.cluster import Cluster
 
 _SECONDS = 1800
 # Of a member's versions: when a run saw it, which two engines do not share, and the key that is made of it.
@@ -116,7 +116,7 @@ def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("cluster") / "spark", iceberg_jar())
+    cluster = Cluster(tmp_path_factory.mktemp("cluster") / "spark")
     try:
         cluster.start()
         yield cluster

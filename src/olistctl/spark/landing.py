@@ -52,16 +52,15 @@ class Landing:
         self, connection: DuckDBPyConnection, name: str, query: str, parameters: dict[str, Any] | None = None
     ) -> str:
         """Write the rows of a query as a table of Parquet files; return it as Spark reads it."""
-        place = f"{self.here}/{self.run_id}/{name}"
+        path = f"{self.here}/{self.run_id}/{name}".replace("'", "''")
+        options = f"format parquet, compression zstd, file_size_bytes '{_PART}'"
         if self.is_folder:
             self._make_room(name)
-        else:  # a store has no folders, so that one file holds all
+        else:  # DuckDB would look what is in the folder, and a store such as S3 knows none before a file is there
             self._register(connection)
-            place += "/part.parquet"
-        path = place.replace("'", "''")
-        parts = f", file_size_bytes '{_PART}'" if self.is_folder else ""
+            options += ", overwrite_or_ignore"
         with self._explained("written"):
-            connection.execute(f"copy ({query}) to '{path}' (format parquet, compression zstd{parts})", parameters)
+            connection.execute(f"copy ({query}) to '{path}' ({options})", parameters)
         return "parquet." + name_of(f"{self.there}/{self.run_id}/{name}")
 
     def ask_for(self, spark: Session, name: str, query: str) -> None:
@@ -97,7 +96,9 @@ class Landing:
         except duckdb.Error as error:
             if fault := machine_fault(error):
                 raise fault from None
-            message = f"the landing cannot be {what}: {str(error).splitlines()[0]}"
+            lines = str(error).splitlines()
+            reason = lines[-1] if lines[0].startswith("Traceback") else lines[0]  # a store's errors come with all of it
+            message = f"the landing cannot be {what}: {reason}"
             raise EnvironmentFault(message, where=self.here, hint=_NAMED_BY) from None
 
     def _make_room(self, name: str) -> None:
@@ -105,9 +106,7 @@ class Landing:
             Path(self.here, self.run_id, name).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             message = f"the landing folder cannot be written: {error.strerror}"
-            raise EnvironmentFault(
-                message, where=self.here, hint="spark_landing in config/olistctl.yml names it"
-            ) from None
+            raise EnvironmentFault(message, where=self.here, hint=_NAMED_BY) from None
 
     def _register(self, connection: DuckDBPyConnection) -> None:
         """Let DuckDB read and write the store."""
