@@ -9,7 +9,7 @@ TEST_TOOLS_spark := pyspark s3fs 'moto[server]'
 SAMPLE_ORDERS ?= 2000
 SOURCE_DIR ?= data/source
 
-.PHONY: help demo test test-dagster test-watchdog test-airflow test-spark torture lint bench bench-spark clean
+.PHONY: help demo test test-dagster test-watchdog test-airflow test-spark torture lint docs bench bench-spark clean
 
 help:  ## show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -54,6 +54,9 @@ lint: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.ready  ## write the parts of the documentation that the code knows: commands, data dictionary
+	$(BIN)/python -m tests.documents
 
 bench: $(VENV)/.ready  ## measure a full refresh against the design's scripts, dlt + dbt and the SQL floor, and small runs against a full one (half an hour)
 	$(BIN)/python -m tests.bench --peer

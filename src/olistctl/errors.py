@@ -10,7 +10,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit codes of every command (README, section Exit codes)."""
+    """The exit codes of every command (docs/operations.md)."""
 
     DONE = 0
     DATA = 1

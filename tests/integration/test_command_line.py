@@ -200,10 +200,3 @@ def test_the_wheel_carries_configuration_and_dbt_project(tmp_path: Path) -> None
     assert {
         p.relative_to(laid_out) for p in (laid_out / "olist_dw_dbt" / "models").rglob("*") if p.is_file()
     } == checkout
-
-
-def test_the_readme_lists_every_command() -> None:
-    listed = [
-        line.split("`")[1] for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `olistctl")
-    ]
-    assert listed == [f"olistctl {command}" for command in COMMANDS]

@@ -1,4 +1,4 @@
-"""The README's section History, word for word, on a seller who moved, was gone, and came back."""
+"""docs/history.md, word for word, on a seller who moved, was gone, and came back."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pytest
 
 from tests.integration.conftest import Project
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "history.md"
 
 
 def queries() -> list[str]:
-    """Return the SQL of the section, block by block."""
-    section = README.read_text(encoding="utf-8").split("\n### History\n")[1].split("\n## ")[0]
-    return re.findall(r"^```sql\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    """Return the SQL of the page, block by block."""
+    return re.findall(r"^```sql\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
