@@ -7,10 +7,7 @@ process is killed, and what it wrote was a stage that nobody reads.
 
 from __future__ import annotations
 
-import pickle
 import signal
-import subprocess
-import sys
 from types import TracebackType
 from typing import Any
 
@@ -20,14 +17,13 @@ from olistctl.results import NoProgress, Progress
 from olistctl.transform.compiled import Compiled
 from olistctl.transform.dbt import DbtReport
 from olistctl.transform.jobs import DbtJob, DbtPlace
+from olistctl.workers import Worker, WorkerEnded
 
 log = logs.get_logger(__name__)
 
 # dbt makes locks with names. A process that Python starts for it takes away those of a worker that was ended, and would
 # complain.
 _SILENT = "ignore::UserWarning:multiprocessing.resource_tracker"
-# What the worker runs (`worker`), without the current folder among the places that modules are imported from.
-_COMMAND = ("-P", "-W", _SILENT, "-m", "olistctl.transform.worker")
 
 
 class DbtProcess:
@@ -37,7 +33,7 @@ class DbtProcess:
     """
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._worker = Worker("olistctl.transform.worker", "-W", _SILENT)
         self._unanswered = 0  # requests whose answers nobody has waited for
 
     def __enter__(self) -> DbtProcess:
@@ -51,7 +47,10 @@ class DbtProcess:
 
         It holds no lock: what dbt leaves of it, another olistctl may overwrite, and a reader must not trust anyway.
         """
-        self._send("prepare_dbt", (place,), {})
+        try:
+            self._send("prepare_dbt", (place,), {})
+        except WorkerEnded as ended:
+            raise _error_of(ended) from None
         self._unanswered += 1
 
     def run(
@@ -82,11 +81,8 @@ class DbtProcess:
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
-        if self._process is None:
-            return
-        process, self._process, self._unanswered = self._process, None, 0
-        process.kill()
-        process.communicate()
+        self._worker.close()
+        self._unanswered = 0
 
     def _call(
         self, function: str, arguments: tuple[Any, ...], options: dict[str, Any], progress: Progress | None = None
@@ -95,7 +91,10 @@ class DbtProcess:
             self._send(function, arguments, options)
             while self._unanswered:
                 self._forget_answer()
-            kind, content = self._answer(progress or NoProgress())
+            kind, content = self._worker.answer(progress or NoProgress())
+        except WorkerEnded as ended:
+            self.close()
+            raise _error_of(ended) from None
         except BaseException:
             self.close()
             raise
@@ -104,45 +103,19 @@ class DbtProcess:
         return content
 
     def _forget_answer(self) -> None:
-        kind, content = self._answer(NoProgress())
+        kind, content = self._worker.answer(NoProgress())
         self._unanswered -= 1
         if kind == "failed":  # the call that follows will say it, if it matters
             log.info("dbt is not warm: %s", content)
 
     def _send(self, function: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-        if self._process is None or self._process.poll() is not None:
+        if not self._worker.is_alive:
             self.close()
-            self._process = subprocess.Popen(
-                [sys.executable, *_COMMAND],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                process_group=0,  # Ctrl-C in a terminal is for this process, which knows what to do
-            )
-        assert self._process.stdin
-        try:
-            pickle.dump((function, arguments, options), self._process.stdin)
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise self._ended() from None
+        self._worker.send(function, arguments, options)
 
-    def _answer(self, progress: Progress) -> tuple[str, Any]:
-        """Return the worker's next answer, "done" or "failed", and tell the progress that comes before it."""
-        assert self._process and self._process.stdout
-        while True:
-            try:
-                kind, content = pickle.load(self._process.stdout)
-            except (EOFError, pickle.UnpicklingError):
-                raise self._ended() from None
-            if kind != "progress":
-                return kind, content
-            method, arguments = content
-            getattr(progress, method)(*arguments)
 
-    def _ended(self) -> OlistctlError:
-        assert self._process
-        code = self._process.wait()
-        if code == -signal.SIGKILL:  # nobody but the system does that
-            hint = "free memory, or lower `memory_limit` or `threads` in config/olistctl.yml, and run again"
-            return EnvironmentFault("dbt's process was killed: the machine may be out of memory", hint=hint)
-        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        return TransformError(f"dbt's process ended {how}", hint="nothing was published; run again")
+def _error_of(ended: WorkerEnded) -> OlistctlError:
+    if ended.code == -signal.SIGKILL:  # nobody but the system does that
+        hint = "free memory, or lower `memory_limit` or `threads` in config/olistctl.yml, and run again"
+        return EnvironmentFault("dbt's process was killed: the machine may be out of memory", hint=hint)
+    return TransformError(f"dbt's process ended {ended}", hint="nothing was published; run again")
