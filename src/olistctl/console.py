@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Meaning is carried by words; colour only repeats it.
 _STYLES = {
     "ok": "green", "success": "green", "pass": "green", "loaded": "green",
+    "genuine": "green", "fetched": "green",
     "warnings": "yellow", "warn": "yellow", "warning": "yellow", "missing": "yellow", "bad records": "yellow",
     "failed": "red", "fail": "red", "error": "red", "refused": "red", "different": "red",
 }  # fmt: skip

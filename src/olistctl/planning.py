@@ -132,7 +132,8 @@ def files_present(
         raise ConfigError(
             "none of the nine CSVs is there",
             where=str(source_dir),
-            hint="name their folder with --source-dir, or make a sample with `olistctl sample`",
+            hint="name their folder with --source-dir, or get them with `olistctl fetch`, "
+            "or make a sample with `olistctl sample`",
         )
     names = [file.name for file in files]
     for name in sorted(accepted - set(names)):

@@ -16,13 +16,13 @@ from tests.integration.conftest import Project, clean_environment, new_project
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "run", "validate", "load", "transform", "snapshot", "test", "watch", "status", "verify", "rollback", "errors",
-    "quarantine", "publish", "docs", "report", "init", "sample",
+    "quarantine", "publish", "docs", "report", "init", "sample", "fetch",
 )  # fmt: skip
 GROUPS = {
     "errors": ("list", "show", "resolve", "ignore"),
     "quarantine": ("list", "show", "export", "replay", "discard", "reopen"),
 }
-HEAVY = ("dbt", "duckdb", "rich", "yaml", "filelock", "watchdog")
+HEAVY = ("dbt", "duckdb", "rich", "yaml", "filelock", "watchdog", "kagglehub")
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from olistctl import __version__, interruption
 from olistctl.cli import (
     commands_docs,
     commands_errors,
+    commands_fetch,
     commands_pipeline,
     commands_publish,
     commands_quarantine,
@@ -100,6 +101,7 @@ for _panel, _name, _function in (
     (SHARE, "report", commands_report.report),
     (SETUP, "init", commands_setup.init),
     (SETUP, "sample", commands_setup.sample),
+    (SETUP, "fetch", commands_fetch.fetch),
 ):
     if isinstance(_function, ModuleType):
         app.add_typer(_group(_function), name=_name, rich_help_panel=_panel)

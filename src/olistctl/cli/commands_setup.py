@@ -25,7 +25,7 @@ def init(
         return
     call.console.line(f"Laid out {len(laid_out.files)} files in {folder.absolute()}: config/, olist_dw_dbt/ and dags/")
     enter = "" if folder == Path() else f"cd {folder}, "
-    put = "put the nine CSVs in data/source (or `olistctl sample --out data/source`)"
+    put = "put the nine CSVs in data/source (or `olistctl fetch`, or `olistctl sample --out data/source`)"
     call.console.line(f"Next: {enter}{put}, then `olistctl run`")
 
 

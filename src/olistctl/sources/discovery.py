@@ -43,7 +43,8 @@ def find_files(contract: Contract, source_dir: Path) -> tuple[SourceFile, ...]:
         raise ConfigError(
             f"the source folder cannot be read: {error.strerror}",
             where=str(source_dir),
-            hint="name the folder with the nine CSVs with --source-dir, or make a sample with `olistctl sample`",
+            hint="name the folder with the nine CSVs with --source-dir, or get them with `olistctl fetch`, "
+            "or make a sample with `olistctl sample`",
         ) from None
     found: list[SourceFile] = []
     for source in contract.sources:
