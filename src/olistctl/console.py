@@ -233,7 +233,8 @@ def _escaped(text: str) -> str:
 
 
 def _write_json(value: Any, indent: int | None) -> None:
-    text = json.dumps(to_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    holds_all = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(to_plain(value), indent=indent, ensure_ascii=not holds_all, allow_nan=False)
     # A name that is no UTF-8 holds lone surrogates, which JSON can only write as escapes.
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 

@@ -163,6 +163,14 @@ def test_a_path_with_markup_is_shown_as_it_is(empty: Project) -> None:
     assert "[red]no[/red]" in done.stderr
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_letter_that_the_output_lacks_is_shown_as_an_escape(tmp_path: Path, encoding: str) -> None:
+    project = new_project(tmp_path / "данные")
+    assert "\\u0434\\u0430" in project.ok("status", PYTHONIOENCODING=encoding, COLUMNS="200").stdout
+    told = json.loads(project.ok("status", "--json", PYTHONIOENCODING=encoding).stdout)
+    assert told["warehouse"] == str(project.warehouse)
+
+
 def test_an_unwritable_log_is_a_clear_error(empty: Project) -> None:
     (empty.folder / "logs").write_text("a file where a folder should be")
     done = empty.call("run")

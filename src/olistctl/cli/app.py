@@ -112,6 +112,7 @@ for _panel, _name, _function in (
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     interruption.listen()
+    calls.show_every_letter()
     try:
         app()
     except OlistctlError as error:

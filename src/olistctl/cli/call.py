@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -116,6 +117,12 @@ def with_globals(function: Callable[..., None]) -> Callable[..., None]:
 def abandon_stdout() -> None:
     """Let what could not be written go nowhere: Python would try again at its end, and leave with a code of its own."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_every_letter() -> None:
+    """Let what stdout's encoding cannot hold be shown as escapes, as on stderr: a name must not end a command."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def remember(values: dict[str, Any]) -> Call:
