@@ -27,7 +27,7 @@ _STYLES = {
     "ok": "green", "success": "green", "pass": "green", "loaded": "green",
     "genuine": "green", "fetched": "green",
     "warnings": "yellow", "warn": "yellow", "warning": "yellow", "missing": "yellow", "bad records": "yellow",
-    "failed": "red", "fail": "red", "error": "red", "refused": "red", "different": "red",
+    "failed": "red", "fail": "red", "error": "red", "refused": "red", "different": "red", "problem": "red",
 }  # fmt: skip
 
 

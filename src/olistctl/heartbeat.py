@@ -45,6 +45,24 @@ class WatcherState:
     is_alive: bool = False
     is_late: bool = False
 
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether its process ended without a word."""
+        return self.state != "stopped" and not self.is_alive
+
+    @property
+    def summary(self) -> str:
+        """Whether it lives, and what it does."""
+        if self.state == "stopped":
+            return f"no watcher: the last one ended at {utc(self.beat_at)} UTC"
+        said = f"last heard at {utc(self.beat_at)} UTC"
+        if self.is_gone:
+            return f"no watcher: process {self.pid} is gone without a word, {said}"
+        if self.is_late:
+            return f"the watcher (process {self.pid}) lives, but does not respond: {said}"
+        waits = f" for {'; '.join(self.waiting_for)}" if self.waiting_for else ""
+        return f"a watcher (process {self.pid}) is {self.state}{waits}"
+
 
 class Heartbeat:
     """Writes the state at every change and every few seconds; a disk that is full is no reason to stop."""
@@ -100,6 +118,11 @@ def watch_folder(state_dir: Path) -> Path:
 def now() -> str:
     """Return the time as the heartbeat keeps it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def utc(moment: str) -> str:
+    """Return a time of the heartbeat as people read it."""
+    return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _file(folder: Path) -> Path:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from olistctl.errors import EnvironmentFault, UsageError
 
-_PARTS = ("config", "olist_dw_dbt", "dags")
+_DBT_PROJECT = "olist_dw_dbt"
+_PARTS = ("config", _DBT_PROJECT, "dags")
 # What dbt and editors leave behind in a checkout is no part of the project.
 _LEFT_OUT = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__", ".user.yml", "*.duckdb*")
 
@@ -55,6 +56,38 @@ def lay_out(folder: Path) -> LaidOut:
         raise EnvironmentFault(f"cannot write: {error}", where=str(folder)) from None
     files = sorted(path for part in _PARTS for path in (folder / part).rglob("*") if path.is_file())
     return LaidOut(folder, tuple(path.relative_to(folder) for path in files))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a dbt project differs from the one that travels with the package: names of files, relative to it."""
+
+    changed: tuple[str, ...]
+    added: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Tell whether it does not."""
+        return not (self.changed or self.added or self.gone)
+
+
+def compare_project(project: Path) -> Comparison:
+    """Compare the files of a dbt project with those of the one that `init` lays out.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    ours, theirs = (
+        {file.relative_to(folder).as_posix(): file for file in dbt_files(folder)}
+        for folder in (template_root() / _DBT_PROJECT, project)
+    )
+    both = sorted(ours.keys() & theirs.keys())
+    return Comparison(
+        changed=tuple(name for name in both if ours[name].read_bytes() != theirs[name].read_bytes()),
+        added=tuple(sorted(theirs.keys() - ours.keys())),
+        gone=tuple(sorted(ours.keys() - theirs.keys())),
+    )
 
 
 def dbt_files(project: Path) -> Iterator[Path]:

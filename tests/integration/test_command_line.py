@@ -16,7 +16,7 @@ from tests.integration.conftest import Project, clean_environment, new_project
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "run", "validate", "load", "transform", "snapshot", "test", "watch", "status", "verify", "rollback", "errors",
-    "quarantine", "publish", "docs", "report", "init", "sample", "fetch",
+    "quarantine", "publish", "docs", "report", "init", "sample", "fetch", "doctor",
 )  # fmt: skip
 GROUPS = {
     "errors": ("list", "show", "resolve", "ignore"),

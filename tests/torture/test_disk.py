@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -144,7 +145,25 @@ def test_a_disk_that_can_only_be_read(on_disk: Yard, tmp_path: Path) -> None:
         on_disk.call("load", "--full-refresh", OLISTCTL_LOG_FILE=log), "the file system can only be read", "lock"
     )
     assert on_disk.call("status").returncode == 0
+    assert "file system can only be read" in problems(on_disk)["warehouse folder"]
     assert on_disk.digest() == before
+
+
+def test_a_doctor_on_a_full_disk(on_disk: Yard) -> None:
+    before = on_disk.digest()
+    leave(on_disk, 0)
+    found = problems(on_disk)
+    assert {"warehouse folder", "state folder", "parquet folder", "disk"} <= found.keys()
+    assert "the disk is full" in found["warehouse folder"]
+    assert "0 MB free, and a run begins with a copy of " in found["disk"]
+    assert on_disk.digest() == before
+
+
+def problems(yard: Yard) -> dict[str, str]:
+    """What `olistctl doctor` finds that keeps olistctl from working."""
+    done = yard.call("doctor", "--json")
+    assert done.returncode == 2, done.stderr
+    return {check["name"]: check["found"] for check in json.loads(done.stdout) if check["status"] == "problem"}
 
 
 # --- files that are no warehouse ---

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from olistctl.errors import BusyError, EnvironmentFault, ExitCode
-from olistctl.warehouse import writer_lock
+from olistctl.warehouse import holder_of, writer_lock
 
 HOLD = """
 import sys
@@ -123,3 +123,11 @@ def test_a_state_folder_that_cannot_be_made_is_a_fault_of_the_environment(tmp_pa
     with pytest.raises(EnvironmentFault) as caught, writer_lock(tmp_path / "file" / ".dw", "run"):
         pass
     assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_who_holds_the_warehouse_is_told_without_a_lock(state: Path) -> None:
+    assert holder_of(state) is None
+    with holder(state) as process:
+        assert (holder_of(state) or "").startswith(f"process {process.pid} (`olistctl run`) since 20")
+    assert holder_of(state) is None
+    assert not state.with_name("other").exists()

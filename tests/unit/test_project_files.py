@@ -9,7 +9,7 @@ import pytest
 from olistctl import project_files
 from olistctl.config import load_settings
 from olistctl.errors import EnvironmentFault, ExitCode, UsageError
-from olistctl.project_files import lay_out, template_root
+from olistctl.project_files import Comparison, compare_project, lay_out, template_root
 from olistctl.sources import load_contract
 
 
@@ -65,3 +65,17 @@ def test_a_folder_that_cannot_be_made_is_a_fault_of_the_environment(tmp_path: Pa
     with pytest.raises(EnvironmentFault) as caught:
         lay_out(tmp_path / "file" / "project")
     assert caught.value.where == str(tmp_path / "file" / "project")
+
+
+def test_a_dbt_project_is_compared_with_the_one_of_the_package(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    project = tmp_path / "olist_dw_dbt"
+    (project / "target").mkdir()
+    (project / "target" / "manifest.json").write_text("{}")
+    assert compare_project(project) == Comparison((), (), ())
+    assert compare_project(project).is_same
+    (project / "profiles.yml").write_text("mine")
+    (project / "models" / "mine.sql").write_text("select 1")
+    (project / "dbt_project.yml").unlink()
+    assert compare_project(project) == Comparison(("profiles.yml",), ("models/mine.sql",), ("dbt_project.yml",))
+    assert not compare_project(project).is_same

@@ -16,6 +16,7 @@ import olistctl.cli.call as calls
 from olistctl import __version__, interruption
 from olistctl.cli import (
     commands_docs,
+    commands_doctor,
     commands_errors,
     commands_fetch,
     commands_pipeline,
@@ -102,6 +103,7 @@ for _panel, _name, _function in (
     (SETUP, "init", commands_setup.init),
     (SETUP, "sample", commands_setup.sample),
     (SETUP, "fetch", commands_fetch.fetch),
+    (SETUP, "doctor", commands_doctor.doctor),
 ):
     if isinstance(_function, ModuleType):
         app.add_typer(_group(_function), name=_name, rich_help_panel=_panel)

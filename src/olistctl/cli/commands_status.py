@@ -118,16 +118,8 @@ def _render(console: Console, report: StatusReport) -> None:
 
 
 def _render_watcher(console: Console, watcher: WatcherState) -> None:
-    said = f"last heard at {_utc(watcher.beat_at)} UTC"
-    if watcher.state == "stopped":
-        console.line(f"No watcher: the last one ended at {_utc(watcher.beat_at)} UTC.")
-    elif not watcher.is_alive:
-        console.line(f"No watcher: process {watcher.pid} is gone without a word, {said}. Next: olistctl watch")
-    elif watcher.is_late:
-        console.line(f"The watcher (process {watcher.pid}) lives, but does not respond: {said}.")
-    else:
-        waits = f" for {'; '.join(watcher.waiting_for)}" if watcher.waiting_for else ""
-        console.line(f"A watcher (process {watcher.pid}) is {watcher.state}{waits}.")
+    said = watcher.summary
+    console.line(f"{said[0].upper()}{said[1:]}.{' Next: olistctl watch' if watcher.is_gone else ''}")
     if watcher.last_run_id:
         rows = f"{watcher.last_rows:,} rows" if watcher.last_rows is not None else ""
         console.line(
@@ -139,7 +131,9 @@ def _render_watcher(console: Console, watcher: WatcherState) -> None:
 
 
 def _utc(moment: str | None) -> str:
-    return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+    from olistctl.heartbeat import utc
+
+    return utc(moment) if moment else "-"
 
 
 def _run_row(run: PipelineRun) -> list[Any]:

@@ -7,7 +7,7 @@ from olistctl.transform.descriptions import Described, read_descriptions
 from olistctl.transform.jobs import BUILD, BUILD_OR_FAIL, SNAPSHOT, DbtJob, DbtPlace
 from olistctl.transform.parsing import lend_parsing
 from olistctl.transform.process import DbtProcess
-from olistctl.transform.project import VIEWS, affected_models, project_sha256, selectors
+from olistctl.transform.project import VIEWS, affected_models, check_project, project_sha256, selectors
 from olistctl.transform.testing import QueryFailed, judged, run_tests
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "NodeResult",
     "QueryFailed",
     "affected_models",
+    "check_project",
     "compiled_for",
     "explain_failure",
     "judged",

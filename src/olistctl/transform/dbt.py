@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olistctl.errors import ConfigError, TransformError
+from olistctl.errors import TransformError
 from olistctl.results import NoProgress, Progress
 from olistctl.transform.invoking import end_sessions_quietly, import_dbt, invoke
 from olistctl.transform.jobs import DbtJob, DbtPlace, arguments_of, compiled_file, shared_arguments
 from olistctl.transform.parsing import ParseFailed, parse_ahead, parsed_manifest, place_named
-from olistctl.transform.project import current_manifest, mark_parsed, written_manifest
+from olistctl.transform.project import check_project, current_manifest, mark_parsed, written_manifest
 from olistctl.warehouse import machine_fault
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def project_manifest(place: DbtPlace) -> dict[str, Any]:
         ConfigError: there is no dbt project.
         TransformError: the project does not parse.
     """
-    _check_project(place)
+    check_project(place.project)
     known = current_manifest(place.project, place.artifacts)
     if known is not None:
         return known
@@ -117,7 +117,7 @@ def call_dbt(job: DbtJob, place: DbtPlace, progress: Progress | None = None) -> 
         ConfigError: there is no dbt project.
         TransformError: dbt could not start: the project does not parse or the connection fails.
     """
-    _check_project(place)
+    check_project(place.project)
     progress = progress or NoProgress()
     problems: list[Exception] = []
     progress.start(job.label)
@@ -137,12 +137,6 @@ def call_dbt(job: DbtJob, place: DbtPlace, progress: Progress | None = None) -> 
     if outcome.exception is not None or not hasattr(outcome.result, "results"):
         raise _explain(outcome.exception, place)
     return outcome, manifest
-
-
-def _check_project(place: DbtPlace) -> None:
-    if not (place.project / "dbt_project.yml").is_file():
-        hint = "set `dbt_project` in config/olistctl.yml"
-        raise ConfigError("there is no dbt project", where=str(place.project), hint=hint)
 
 
 def explain_failure(node: NodeResult, project: Path, connection: DuckDBPyConnection) -> TransformError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from olistctl.drafts import written
+from olistctl.errors import ConfigError
 from olistctl.project_files import dbt_files
 
 # The state of the project that dbt parsed last.
@@ -21,6 +22,17 @@ _ENV_VAR = re.compile(rb"\benv_var\s*\(\s*(?:'(\w+)'|\"(\w+)\")?")
 ALWAYS_BUILT = "int_affected_orders"
 # A view shows what is new in a table without being built again.
 VIEWS = ("config.materialized:view",)
+
+
+def check_project(project: Path) -> None:
+    """Check that a folder holds a dbt project.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if not (project / "dbt_project.yml").is_file():
+        hint = "set `dbt_project` in config/olistctl.yml"
+        raise ConfigError("there is no dbt project", where=str(project), hint=hint)
 
 
 def project_sha256(project: Path) -> str:

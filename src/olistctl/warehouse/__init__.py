@@ -2,7 +2,7 @@
 
 from olistctl.warehouse.connection import connect, connect_scratch, quote, read_only
 from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
-from olistctl.warehouse.lock import holder_is_alive, writer_lock
+from olistctl.warehouse.lock import holder_is_alive, holder_of, writer_lock
 from olistctl.warehouse.parallel import in_parallel, share_out
 from olistctl.warehouse.published import is_as_published
 from olistctl.warehouse.stage import Published, Stage, fold_in_log, identity, open_stage, stage_file
@@ -18,6 +18,7 @@ __all__ = [
     "flush",
     "fold_in_log",
     "holder_is_alive",
+    "holder_of",
     "identity",
     "in_parallel",
     "is_as_published",

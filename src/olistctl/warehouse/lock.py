@@ -60,6 +60,11 @@ def holder_is_alive(state_dir: Path) -> bool:
     return True
 
 
+def holder_of(state_dir: Path) -> str | None:
+    """Return which process holds the warehouse for writing right now, with its command and since when; None: none."""
+    return _describe(state_dir / "holder.json") if holder_is_alive(state_dir) else None
+
+
 def _no_lock(error: OSError, state_dir: Path) -> EnvironmentFault:
     fault = machine_fault(error, state_dir)
     message = fault.message if fault else error.strerror or str(error)
