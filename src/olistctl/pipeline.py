@@ -350,6 +350,8 @@ def warm_up(settings: Settings, dbt: DbtProcess) -> None:
 def _models_done(state: _State, work: Work) -> Outcome:
     """Stop at a failed model; otherwise say how many were built."""
     assert state.transform
+    for node in state.transform.nodes:
+        log.info("%s %s: %s in %.2f seconds", node.kind, node.name, node.status, node.seconds)
     failed = state.transform.having("error", "fail")
     if failed:
         raise state.engine.explain(work, failed[0])

@@ -93,6 +93,34 @@ def test_plain_dbt_builds_everything_unit_tests_included(project: Project) -> No
     assert [table for table in expected if found[table] != expected[table]] == []
 
 
+def test_marts_have_the_tags_of_the_design(manifest: dict[str, Any]) -> None:
+    tags = {node["fqn"][-2]: set(node["tags"]) for node in manifest["nodes"].values() if node["schema"] == "mart"}
+    daily = {name: {"daily", name} for name in ("executive", "customer", "product", "seller", "operations")}
+    assert tags == daily | {"geographic": {"weekly", "geographic"}}
+
+
+def test_packages_that_are_not_installed_are_named_with_what_to_type(project: Project) -> None:
+    package = project.folder / "ours"
+    package.mkdir()
+    (package / "dbt_project.yml").write_text("name: ours\nversion: 1.0.0\nconfig-version: 2\n")
+    folder = project.folder / "olist_dw_dbt"
+    (folder / "packages.yml").write_text("packages:\n  - local: ../ours\n")
+    done = project.call("run")
+    assert done.returncode == 1
+    assert f"next: cd {folder} && dbt deps, then try again; nothing was published" in done.stderr
+    installed = dbt(project, "deps")
+    assert installed.returncode == 0, installed.stdout
+    assert project.json("run")["status"] == "success"
+
+
+def test_a_seed_has_a_schema_of_its_own(project: Project) -> None:
+    seeds = project.folder / "olist_dw_dbt" / "seeds"
+    seeds.mkdir()
+    (seeds / "holidays.csv").write_text("day,name\n2018-11-23,Black Friday\n")
+    assert project.json("run")["status"] == "success"
+    assert project.query("from seed.holidays")[0][1] == "Black Friday"
+
+
 def test_the_designs_files_are_all_there(built: Project) -> None:
     files = {path.stem for path in (built.folder / "olist_dw_dbt").rglob("*.sql")}
     assert files >= DESIGNED

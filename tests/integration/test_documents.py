@@ -29,6 +29,21 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in _anchors(target), f"{page.name} leads to {file}#{anchor}"
 
 
+def test_the_tests_and_files_that_cover_the_design_are_there() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs" / "design-coverage.md").read_text("utf-8").splitlines()]
+    named = set(
+        re.findall(r"`([^` ]+)`", "\n".join("".join(row[2:]) for row in rows))
+    )  # the first cell is the design's
+    sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+    tests = {name for name in named if re.fullmatch(r"test_\w+", name)}
+    assert len(tests) > 100
+    assert [name for name in tests if f"def {name}(" not in sources] == []
+    roots = ("src/", "tests/", "docs/", "dags/", "config/", "olist_dw_dbt/", "models/", "macros/", "snapshots/")
+    paths = [name for name in named if name.startswith(roots) and "*" not in name]
+    assert len(paths) > 50
+    assert [name for name in paths if not any((at / name).exists() for at in (ROOT, ROOT / "olist_dw_dbt"))] == []
+
+
 def test_every_module_has_its_line_in_the_architecture() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = text[text.index("| module | job |") :]

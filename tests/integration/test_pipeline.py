@@ -83,6 +83,14 @@ def test_the_log_names_the_run_on_every_line(built: Project) -> None:
     assert any(run_id in line and "completed" in line for line in lines)
 
 
+def test_the_log_has_a_line_for_every_model_and_snapshot(built: Project) -> None:
+    report = json.loads((built.folder / "run.json").read_text())
+    log = (built.folder / "logs" / "etl_pipeline.log").read_text()
+    nodes = [f"{node['kind']} {node['name']}: success in " for node in report["transform"]["nodes"]]
+    assert len(nodes) > 40
+    assert [node for node in nodes if log.count(node) != 1] == []
+
+
 def test_a_renamed_warehouse_still_answers(built: Project, tmp_path: Path) -> None:
     shutil.copy(built.warehouse, tmp_path / "copy.duckdb")
     import duckdb

@@ -151,9 +151,11 @@ import json
 from {DAG} import dag
 print(json.dumps({{
     "schedule": dag.schedule, "catchup": dag.catchup, "tags": sorted(dag.tags), "runs": dag.max_active_runs,
+    "start": dag.start_date.isoformat(),
     "tasks": {{
         task.task_id: [sorted(task.upstream_task_ids), task.pool, task.pool_slots, task.retries,
-                       task.retry_delay.total_seconds(), task.owner, len(task.on_failure_callback)]
+                       task.retry_delay.total_seconds(), task.owner, len(task.on_failure_callback),
+                       task.depends_on_past]
         for task in dag.tasks
     }},
 }}))
@@ -167,12 +169,13 @@ print(json.dumps({{
         check=True,
     )
     dag = json.loads(done.stdout.splitlines()[-1])
-    rest = [1, 2, 300.0, "data_team", 1]
+    rest = [1, 2, 300.0, "data_team", 1, False]
     assert dag == {
         "schedule": "0 2 * * *",
         "catchup": False,
         "tags": ["etl", "olist"],
         "runs": 1,
+        "start": "2025-01-01T00:00:00+00:00",
         "tasks": {
             "validate": [[], "default_pool", *rest],
             "run": [["validate"], "olistctl_writer", *rest],

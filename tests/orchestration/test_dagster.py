@@ -188,6 +188,12 @@ def test_the_load_is_upstream_of_dbt(laid_out: Project) -> None:
     assert {f"files/{name}" for name in ("orders", "sellers")} <= above("etl/source_files")
 
 
+def test_assets_are_grouped_by_layer(laid_out: Project) -> None:
+    graph = definitions(laid_out).resolve_asset_graph()
+    groups = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
+    assert groups >= {"raw", "staging", "intermediate", "snapshots", "core", "mart", "quality"}
+
+
 def test_damaged_data_fails_checks_and_is_counted(desk: Project) -> None:
     damage_orders(desk)
     damage_item(desk)

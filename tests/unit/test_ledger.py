@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -129,6 +129,14 @@ def test_an_error_is_logged_with_its_run_and_is_open(etl: duckdb.DuckDBPyConnect
     assert rows[0][:6] == (1, AT, "load", "raw.stg_sellers", "bad_zip", "a 'bad' zip\n")
     assert json.loads(rows[0][6]) == {"run_id": "r1", "where": None}
     assert rows[0][7] == "OPEN"
+
+
+def test_an_error_is_entered_in_utc_whatever_the_zone_of_the_machine(etl: duckdb.DuckDBPyConnection) -> None:
+    etl.execute("set timezone = 'America/Sao_Paulo'")
+    before = datetime.now(UTC).replace(tzinfo=None)
+    ledger.record_run(etl, RUN)
+    ((entered_at,),) = etl.execute("select created_at from etl.error_log").fetchall()
+    assert before <= entered_at <= datetime.now(UTC).replace(tzinfo=None)
 
 
 def test_errors_of_several_runs_are_numbered_on(etl: duckdb.DuckDBPyConnection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from olistctl.ledger.rows import next_id
@@ -46,12 +46,15 @@ class ErrorEntry:
 def log_errors(connection: DuckDBPyConnection, run_id: str, errors: Sequence[LoggedError]) -> None:
     """Add the errors of a run."""
     first = next_id(connection, "error_log", "error_id")
-    columns = "error_id, error_timestamp, pipeline_stage, table_name, error_type, error_message, error_details"
+    columns = (
+        "error_id, error_timestamp, pipeline_stage, table_name, error_type, error_message, error_details, created_at"
+    )
+    entered_at = datetime.now(UTC).replace(tzinfo=None)  # the column's default has the zone of the machine
     for number, error in enumerate(errors, first):
         details = json.dumps({"run_id": run_id} | error.details, default=str)
         connection.execute(
-            f"insert into etl.error_log ({columns}) values (?, ?, ?, ?, ?, ?, ?)",
-            [number, error.at, error.stage, error.table_name, error.error_type, error.message, details],
+            f"insert into etl.error_log ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [number, error.at, error.stage, error.table_name, error.error_type, error.message, details, entered_at],
         )
 
 

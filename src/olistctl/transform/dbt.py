@@ -234,4 +234,6 @@ def _explain(exception: BaseException | None, place: DbtPlace, hint: str = "noth
     if fault := machine_fault(exception or "", place.warehouse):
         return fault
     text = _clean(str(exception)) if exception else "dbt gave no result"
+    if "dbt deps" in text:  # a run downloads nothing
+        hint = f"cd {place.project} && dbt deps, then try again; {hint}"
     return TransformError(f"dbt could not run: {text}", where=str(place.project), hint=hint)
