@@ -208,3 +208,20 @@ def test_the_wheel_carries_configuration_and_dbt_project(tmp_path: Path) -> None
     assert {
         p.relative_to(laid_out) for p in (laid_out / "olist_dw_dbt" / "models").rglob("*") if p.is_file()
     } == checkout
+
+
+def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
+    def completed(line: str, word: int) -> list[str]:
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("olistctl"))],
+            env=clean_environment(_OLISTCTL_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(word)),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.split()
+
+    assert completed("olistctl st", 1) == ["status"]
+    assert completed("olistctl run --full", 2) == ["--full-refresh"]
+    assert completed("olistctl quarantine re", 2) == ["replay", "reopen"]

@@ -13,6 +13,7 @@ import pytest
 
 from olistctl import ledger
 from olistctl.ledger import LoadAudit, LoadedFile, LoggedError, PipelineRun
+from olistctl.ledger.tables import TABLES
 
 AT = datetime(2018, 9, 1, 12, 30, 15, 123456)
 FILE = LoadedFile(
@@ -225,6 +226,17 @@ def test_a_ledger_of_an_older_release_is_carried_over(tmp_path: Path) -> None:
         ledger.carry_over(connection)
         assert ledger.loaded_files(connection) == (FILE,)
         assert ledger.is_current(connection)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_that_had_hardly_a_column_becomes_todays(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    (name, definition), *_ = TABLES[table][0].items()
+    kind = definition.split()[0]
+    connection.execute("create schema etl")
+    connection.execute(f"create table etl.{table} as select cast('7' as {kind}) as {name}")
+    ledger.create(connection)
+    assert ledger.is_current(connection)
+    assert connection.execute(f"select {name}::varchar from etl.{table}").fetchall() == [("7",)]
 
 
 # --- errors ---

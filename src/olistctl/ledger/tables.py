@@ -143,6 +143,16 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
 }
 # What a column was called in an older warehouse.
 _EARLIER_NAMES = {"records_quarantined": "records_bad"}
+# What stands for a value that must be there and that an older warehouse did not note: nothing that one could mean.
+_NOT_NOTED = {
+    "VARCHAR": "''",
+    "BIGINT": "0",
+    "DOUBLE": "0",
+    "BOOLEAN": "false",
+    "TIMESTAMP": "timestamp '1970-01-01'",
+    "BLOB": "''::blob",
+    "JSON": "'[]'",
+}
 # What describes the runs, not the rows: it outlives a rollback.
 _HISTORY = ("pipeline_runs", "load_audit", "error_log")
 
@@ -207,12 +217,14 @@ def _columns(connection: DuckDBPyConnection, database: str, table: str) -> list[
 
 
 def _select(table: str, present: list[str]) -> str:
-    """Return the `select` of those of today's columns that an older table has."""
+    """Return the `select` of today's columns from an older table, without those that may be empty and that it lacks."""
     chosen = []
-    for name in TABLES[table][0]:
+    for name, definition in TABLES[table][0].items():
         earlier = _EARLIER_NAMES.get(name, name)
         if name in present:
             chosen.append(name)
         elif earlier in present:
             chosen.append(f"{quote(earlier)} as {name}")
+        elif definition.endswith("NOT NULL"):
+            chosen.append(f"{_NOT_NOTED[definition.partition('(')[0].split()[0]]} as {name}")
     return f"select {', '.join(chosen)}"
