@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -89,4 +91,28 @@ def test_an_interruption_ends_what_runs(database: duckdb.DuckDBPyConnection) -> 
     started = time.monotonic()
     with database, pytest.raises(KeyboardInterrupt):
         in_parallel(database, work, [FOR_EVER] * 10)
+    assert time.monotonic() - started < 10
+
+
+def test_an_interruption_ends_what_was_begun_a_moment_before(
+    database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the submission of a work and the note of it, where a signal may come, too."""
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **named: Any) -> Any:
+            super().submit(*arguments, **named)
+            assert begun.wait(20)
+            raise KeyboardInterrupt
+
+    begun = threading.Event()
+
+    def work(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+        begun.set()
+        cursor.execute(sql)
+
+    monkeypatch.setattr("olistctl.warehouse.parallel.ThreadPoolExecutor", Pool)
+    started = time.monotonic()
+    with database, pytest.raises(KeyboardInterrupt):
+        in_parallel(database, work, [FOR_EVER])
     assert time.monotonic() - started < 10

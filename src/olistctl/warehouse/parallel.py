@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from graphlib import TopologicalSorter
 from queue import SimpleQueue
+from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 Worker = TypeVar("Worker")
 Item = TypeVar("Item")
 Done = TypeVar("Done")
+_PAUSE_SECONDS = 0.05
 
 
 def in_parallel(
@@ -51,10 +54,13 @@ def share_out(
     free: SimpleQueue[Worker] = SimpleQueue()
     for worker in workers:
         free.put(worker)
+    is_over = Event()
 
     def one(item: Item) -> Done:
         mine = free.get()
         try:
+            if is_over.is_set():
+                raise CancelledError
             return work(mine, item)
         finally:
             free.put(mine)
@@ -75,10 +81,12 @@ def share_out(
                 results[numbers[future]] = future.result()
                 order.done(numbers[future])
         except BaseException:
+            is_over.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            while not all(future.done() for future in numbers):
+            # Of the futures one may not be known: an interruption can come between its submission and the note of it.
+            while free.qsize() < len(workers):
                 for worker in workers:  # a statement may have begun a moment after the last interruption
                     interrupt(worker)
-                wait([future for future in numbers if future.running()], timeout=0.05)
+                time.sleep(_PAUSE_SECONDS)
             raise
     return [results[number] for number in range(len(todo))]
