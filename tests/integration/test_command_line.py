@@ -66,13 +66,32 @@ def test_version_is_the_packages(empty: Project) -> None:
     assert empty.ok("--version").stdout.strip() == f"olistctl {__version__}"
 
 
-def test_unknown_command_and_option_leave_with_2_and_name_the_nearest(empty: Project) -> None:
-    wrong = empty.call("valdate")
+@pytest.mark.parametrize(
+    ("call", "message", "hint"),
+    [
+        (["valdate"], "no such command 'valdate'", "did you mean 'validate'?"),
+        (["run", "--full-refesh"], "no such option: --full-refesh", "did you mean '--full-refresh'?"),
+        (["sample"], "missing option '--out'", "olistctl sample --help"),
+        (["load", "--wait", "x"], "invalid value for '--wait': 'x' is not a number", "olistctl load --help"),
+        (["quarantine", "show"], "missing argument 'ID'", "olistctl quarantine show --help"),
+    ],
+    ids=["command", "option", "no option", "no number", "no argument"],
+)
+def test_a_wrong_call_is_an_error_like_any_other(empty: Project, call: list[str], message: str, hint: str) -> None:
+    wrong = empty.call(*call, "--json")
     assert wrong.returncode == 2
-    assert "validate" in wrong.stderr
-    wrong = empty.call("run", "--full-refesh")
-    assert wrong.returncode == 2
-    assert "--full-refresh" in wrong.stderr
+    assert wrong.stderr == f"error: {message}\n  next: {hint}\n"
+    assert json.loads(wrong.stdout) == {
+        "error": {"message": message, "where": None, "hint": hint},
+        "exit_code": 2,
+    }
+
+
+def test_a_call_of_nothing_shows_the_help(empty: Project) -> None:
+    for call in ([], ["quarantine"]):
+        done = empty.call(*call)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == empty.ok(*call, "--help").stdout
 
 
 def test_a_wrong_setting_leaves_with_2_and_names_file_key_and_nearest_name(empty: Project) -> None:

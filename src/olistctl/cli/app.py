@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Annotated, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 import olistctl.cli.call as calls
 from olistctl import __version__, interruption
@@ -32,6 +33,7 @@ from olistctl.cli import (
 )
 from olistctl.cli.call import INSPECT, PIPELINE, SETUP, SHARE, Call, with_globals
 from olistctl.cli.help import Command, Group
+from olistctl.cli.wrong_calls import usage_error
 from olistctl.errors import EnvironmentFault, ExitCode, Interrupted, OlistctlError
 from olistctl.results import Finding
 
@@ -115,19 +117,29 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     interruption.listen()
     calls.show_every_letter()
+    code = ExitCode.DONE
     try:
-        app()
+        code = app(prog_name="olistctl", standalone_mode=False) or ExitCode.DONE
+    except TyperException as complaint:
+        _leave_for(complaint)
     except OlistctlError as error:
         _leave(error)
     except KeyboardInterrupt:
         _leave(Interrupted("interrupted"))
-    except SystemExit:
-        if stop := interruption.stopped():  # Typer makes an exit of its own of an interruption outside of a command
-            _leave(stop)
-        raise
     except Exception as error:
         _leave(interruption.stopped() or _fault(error) or _bug(error))
-    sys.exit(ExitCode.DONE)
+    if stop := interruption.stopped():  # Typer makes an exit of its own of an interruption outside of a command
+        _leave(stop)
+    sys.exit(code)
+
+
+def _leave_for(complaint: TyperException) -> NoReturn:
+    """Leave because Typer cannot parse the call."""
+    calls.remember({"json": "--json" in sys.argv})  # which it has not come to, perhaps
+    if error := usage_error(complaint):
+        _leave(error)
+    typer.echo(complaint.format_message(), err=True)
+    sys.exit(ExitCode.USAGE)
 
 
 def _leave(error: OlistctlError) -> NoReturn:
