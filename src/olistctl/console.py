@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from olistctl.errors import OlistctlError
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.progress import Progress as RichProgress
 
+# Of the fixed colours, those that can be read on a light and on a dark ground; what a terminal calls yellow cannot.
+GREEN, ORANGE, RED = "green4", "dark_orange3", "red3"
 # Meaning is carried by words; colour only repeats it.
 _STYLES = {
-    "ok": "green", "success": "green", "pass": "green", "loaded": "green",
-    "genuine": "green", "fetched": "green",
-    "warnings": "yellow", "warn": "yellow", "warning": "yellow", "missing": "yellow", "bad records": "yellow",
-    "failed": "red", "fail": "red", "error": "red", "refused": "red", "different": "red", "problem": "red",
+    "ok": GREEN, "success": GREEN, "pass": GREEN, "loaded": GREEN,
+    "genuine": GREEN, "fetched": GREEN,
+    "warnings": ORANGE, "warn": ORANGE, "warning": ORANGE, "missing": ORANGE, "bad records": ORANGE,
+    "held back": ORANGE,
+    "failed": RED, "fail": RED, "error": RED, "refused": RED, "different": RED, "problem": RED,
 }  # fmt: skip
-
-
-_GAP = 3  # between two columns
-_NARROWEST = 12  # a column of text, whose cells may be broken into lines
+_THEME = {"progress.elapsed": "none", "progress.spinner": GREEN}  # yellow, of rich's own
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,32 @@ class Console:
     verbose: bool = False
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Print a table on stdout; numbers are aligned right, and a cell of known meaning is coloured."""
+        """Print a table on stdout; numbers are aligned right, and a cell of known meaning is coloured.
+
+        The first column, numbers and paths are never broken into lines, other texts only between words.
+        """
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        from olistctl.columns import laid_out  # which knows rich
+
         cells = [[_cell(value) for value in row] for row in rows]
-        least = 0
-        for index, name in enumerate(columns):
-            numeric = any(isinstance(row[index], (int, float, Decimal)) for row in rows)
-            is_whole = numeric or index == 0
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=is_whole)
-            longest = max((len(row[index]) for row in cells), default=0)
-            least += _GAP + max(len(name), longest if is_whole else min(longest, _NARROWEST))
+        kinds = [[type(row[index]) for row in rows] for index in range(len(columns))]
+        numeric = [any(issubclass(kind, (int, float, Decimal)) for kind in own) for own in kinds]
+        whole = [
+            index == 0 or numeric[index] or any(issubclass(kind, Path) for kind in own)
+            for index, own in enumerate(kinds)
+        ]
         console = self._rich(sys.stdout)
-        if least > console.width:  # a number that is cut is another number
+        layout = laid_out(columns, cells, whole, console.width)
+        if layout is None:  # a number or a name that is cut is another one
             self._records(title, columns, cells)
             return
+        gap, widths = layout
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, gap - 2, 0, 1))  # and a blank that divides
+        for name, is_number, width in zip(columns, numeric, widths, strict=True):
+            table.add_column(name, justify="right" if is_number else "left", overflow="fold", width=width)
         for row in cells:
             table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
         # Not the table's own title: that one would be broken where the table ends.
@@ -92,12 +101,12 @@ class Console:
     def problems(self, findings: Sequence[Finding]) -> None:
         """Print what makes the command fail on stderr, each with what to type next."""
         for finding in findings:
-            self._problem("error", "red", finding)
+            self._problem("error", RED, finding)
 
     def warnings(self, findings: Sequence[Finding]) -> None:
         """Print warnings on stderr, each with what to type next."""
         for finding in findings:
-            self._problem("warning", "yellow", finding)
+            self._problem("warning", ORANGE, finding)
 
     def error(self, error: OlistctlError) -> None:
         """Print an error: what happened, where, what to do next; with `--json` also on stdout."""
@@ -105,7 +114,7 @@ class Console:
             body = {"message": error.message, "where": error.where, "hint": error.hint}
             with suppress(OSError):  # stdout may be what the error is about
                 self.json_line({"error": body, "exit_code": int(error.exit_code)})
-        self._problem("error", "red", Finding(error.message, error.where, error.hint))
+        self._problem("error", RED, Finding(error.message, error.where, error.hint))
 
     def json(self, value: Any) -> None:
         """Print a value as JSON on stdout."""
@@ -137,6 +146,7 @@ class Console:
             return
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
+        from rich.table import Column
 
         with Bars(
             SpinnerColumn(),
@@ -144,8 +154,9 @@ class Console:
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[doing]}", markup=False, style="dim"),
+            TextColumn("{task.fields[doing]}", markup=False, style="dim", table_column=Column(no_wrap=True, ratio=1)),
             console=console,
+            expand=True,
         ) as bars:
             yield _Bars(bars)
 
@@ -166,10 +177,12 @@ class Console:
 
     def _rich(self, stream: IO[str]) -> RichConsole:
         from rich.console import Console as RichConsole
+        from rich.theme import Theme
 
         # A pipe or a log has no width of its own; 80 would break what a reader or a script looks for.
         width = None if stream.isatty() or "COLUMNS" in os.environ else 140
-        return RichConsole(file=stream, width=width, markup=False, highlight=False, emoji=False)
+        theme = Theme(_THEME)
+        return RichConsole(file=stream, width=width, markup=False, highlight=False, emoji=False, theme=theme)
 
 
 def _may_draw(stream: IO[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.color import Color
 
-from olistctl.console import Console
+from olistctl.console import GREEN, ORANGE, RED, Console
 from olistctl.errors import BusyError, ConfigError, ExitCode
 from olistctl.results import Finding, NoProgress, to_plain
 
@@ -220,3 +222,60 @@ def test_in_github_actions_a_problem_is_an_annotation(capsys: Capture, monkeypat
         "::warning title=fact_orders%3A7%2Cx::100%25 of%0Athe rows: a, b%0Anext: olistctl test\n"
         "::error title=olistctl::\\x1b[31m::set-output name=x::y\n",
     )
+
+
+@pytest.mark.parametrize("width", [52, 60, 70, 100])
+def test_no_name_and_no_path_is_broken_however_narrow_the_terminal(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    path = Path("/somewhere/else/mart_seller.xlsx")
+    names = ["1", "shipping_limit_date", "olist_orders_dataset.csv"]
+    Console().table("T", ["id", "column", "file", "what"], [[*names, "expected an amount with two decimals"]])
+    Console().table("T", ["n", "file", "what"], [[1, path, "some text that is longer than the room for it"]])
+    out = capsys.readouterr().out
+    assert [text for text in (*names, str(path)) if text not in out] == []
+    assert "decimals" in out
+    assert max(map(len, out.splitlines())) <= width
+
+
+def test_a_path_in_a_sentence_may_be_broken_to_keep_the_table(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    Console().table("Run", ["stage", "what"], [["export", "20 tables, /a/path/that/is/longer/than/the/room/for/it"]])
+    assert " stage    what" in capsys.readouterr().out
+
+
+def test_columns_come_closer_before_a_table_is_given_up(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns, row = ["one", "two"], ["a" * 9, "b" * 9]
+    shown = []
+    for width in ("23", "22", "21"):
+        monkeypatch.setenv("COLUMNS", width)
+        Console().table("T", columns, [row])
+        shown.append(next(line for line in capsys.readouterr().out.splitlines() if "a" * 9 in line).rstrip())
+    assert shown == [" aaaaaaaaa   bbbbbbbbb", " aaaaaaaaa  bbbbbbbbb", "  one  aaaaaaaaa"]
+
+
+@pytest.mark.parametrize("name", [GREEN, ORANGE, RED])
+def test_each_colour_can_be_read_on_white_and_on_black(name: str) -> None:
+    colour = Color.parse(name)
+    assert colour.number is not None
+    assert colour.number >= 16, "what a terminal calls by the first sixteen, nobody knows"
+    light = luminance(*colour.get_truecolor())
+    assert min(1.05 / (light + 0.05), (light + 0.05) / 0.05) >= 3.5
+
+
+def luminance(*channels: int) -> float:
+    """Return how bright a colour is, from 0 to 1 (WCAG 2, relative luminance)."""
+    red, green, blue = (c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_in_80_columns_a_step_keeps_its_name_and_its_share(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    with Console().progress() as progress:
+        progress.start("Transforming", 10)
+        progress.advance(5, "mart_executive_state_monthly, a_model_of_a_very_long_name_indeed, and_another")
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
+    last = plain.splitlines()[-1].split("\r")[-1]
+    assert re.search(r"Transforming +━+.* +50% 0:00:\d\d mart_executive_st.*…", last), last

@@ -15,14 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from olistctl.cli.commands_watch import clock_of, line_of
-from olistctl.console import Console
+from olistctl.console import GREEN, ORANGE, Console
 from olistctl.results import printable
 
 if TYPE_CHECKING:
     from olistctl.watching import Watcher, WatchEvent
 
 _DELIVERIES, _LINES = 8, 6
-_STYLES = {"waiting": "", "running": "bold green", "retrying": "bold yellow", "stopped": "dim"}
+_STYLES = {"waiting": "", "running": GREEN, "retrying": ORANGE, "stopped": "dim"}
 
 
 class Screen:
@@ -78,7 +78,7 @@ class Screen:
         elif state.state != "stopped":
             now.append(printable(_waits(state.waiting_for)))
         if state.next_try_at:
-            now.append(f"  next try {_clock(state.next_try_at)}", style="yellow")
+            now.append(f"  next try {_clock(state.next_try_at)}", style=ORANGE)
         counts = f"since {_clock(state.started_at)}: deliveries {state.deliveries}, failed tries {state.failures}"
         return Group(
             head,
@@ -93,10 +93,10 @@ class Screen:
         return f"{self._label}{share}  {self._doing}"
 
     def _table(self) -> Table:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
         for name, justify in (("delivered", "left"), ("result", "left"), ("rows", "right"), ("seconds", "right")):
-            table.add_column(name, justify=justify)  # type: ignore[arg-type]
-        table.add_column("files", overflow="ellipsis", no_wrap=True)
+            table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column("files", overflow="ellipsis", no_wrap=True, ratio=1)
         for event in reversed(tuple(self._deliveries)):
             told = event.details
             files = ", ".join(file["file"] for file in told["files"])
