@@ -37,7 +37,10 @@ def test_help_lists_every_command_and_each_has_its_own_help(empty: Project) -> N
     for command in COMMANDS:
         names = GROUPS.get(command, ())
         for own in [[command, name] for name in names] or [[command]]:
-            assert "--json" in empty.ok(*own, "--help").stdout, "the global options stand after the command too"
+            text = empty.ok(*own, "--help").stdout
+            assert "--json" in text, "the global options stand after the command too"
+            assert re.findall(r"<.+>|\d{12,}", text) == [], "words and bounds of programmers"
+            assert {len(blanks) for blanks in re.findall(r"^( +)olistctl ", text, re.MULTILINE)} <= {4}
         if names:
             text = empty.ok(command, "--help").stdout
             assert [name for name in names if f"\n  {name} " not in text] == []
@@ -73,9 +76,15 @@ def test_version_is_the_packages(empty: Project) -> None:
         (["run", "--full-refesh"], "no such option: --full-refesh", "did you mean '--full-refresh'?"),
         (["sample"], "missing option '--out'", "olistctl sample --help"),
         (["load", "--wait", "x"], "invalid value for '--wait': 'x' is not a number", "olistctl load --help"),
+        (
+            ["sample", "--orders", "0", "--out", "x"],
+            "invalid value for '--orders': 0 is less than 1",
+            "olistctl sample --help",
+        ),
+        (["verify", "--rows", "-1"], "invalid value for '--rows': -1 is not from 0 to 1000", "olistctl verify --help"),
         (["quarantine", "show"], "missing argument 'ID'", "olistctl quarantine show --help"),
     ],
-    ids=["command", "option", "no option", "no number", "no argument"],
+    ids=["command", "option", "no option", "no number", "too few", "out of range", "no argument"],
 )
 def test_a_wrong_call_is_an_error_like_any_other(empty: Project, call: list[str], message: str, hint: str) -> None:
     wrong = empty.call(*call, "--json")
@@ -168,6 +177,11 @@ def test_where_a_setting_comes_from_is_told(empty: Project) -> None:
     assert origins["load.max_bad_share"]["value"] == 0.2
     assert origins["load.max_bad_share"]["origin"] == "environment OLISTCTL_LOAD_MAX_BAD_SHARE"
     assert "olistctl.yml:" in origins["warehouse"]["origin"]
+    shown = dict(
+        re.findall(r"setting +(\S+)\n +value +(.+)", empty.ok("status", "--config-sources", COLUMNS="60").stdout)
+    )
+    written = ("memory_limit", "watch.poll", "watch.marker", "notify.channels", "spark_bring_back")
+    assert [shown[key] for key in written] == ["auto", "false", "none", "none", "mart, quality"]
 
 
 def test_init_overwrites_nothing(empty: Project) -> None:

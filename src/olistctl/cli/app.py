@@ -46,7 +46,8 @@ app = typer.Typer(
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
-        "Exit codes: 0 done · 1 the data failed a check · 2 usage or configuration · 3 a bug · 4 busy · 130 interrupted"
+        "Exit codes: 0 done · 1 the data failed a check · 2 usage, configuration or machine · 3 a bug · 4 busy · "
+        "130 interrupted"
     ),
 )
 
@@ -164,7 +165,8 @@ def _fault(error: Exception) -> EnvironmentFault | None:
 
     fault = machine_fault(error)
     if fault is None and isinstance(error, OSError):
-        return EnvironmentFault(error.strerror or str(error), where=str(error.filename or "") or None)
+        hint = "check that it is there, and may be read and written"
+        return EnvironmentFault(error.strerror or str(error), where=str(error.filename or "") or None, hint=hint)
     return fault
 
 

@@ -21,7 +21,9 @@ def docs(
         bool, typer.Option("--open/--no-open", help="Show it in the browser; only where there is a terminal.")
     ] = True,
     serve: Annotated[bool, typer.Option("--serve", help="Serve it to this machine alone, until Ctrl-C.")] = False,
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="With --serve; 0: any that is free.")] = 8080,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65_535, help="With --serve; 0: any that is free.")
+    ] = 8080,
 ) -> None:
     """Write the catalog, one page that works offline: lineage, descriptions, tests, rows, freshness.
 

@@ -11,7 +11,8 @@ from olistctl.cli.call import Call
 
 
 def init(
-    call: Call, folder: Annotated[Path, typer.Argument(help="Where to; made if it is not there.")] = Path()
+    call: Call,
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to; made if it is not there.")] = Path(),
 ) -> None:
     """Lay out configuration, dbt project and Airflow DAG in a folder, ready for `run`; nothing is overwritten.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,13 @@ _LONGEST = 300  # characters of a command's first sentence
 
 class Command(TyperCommand):
     """A command whose help shows its options by panel."""
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write the text, with every example of a call a little to the right."""
+        text = re.sub(r"^ *(?=olistctl )", "  ", self.help or "", flags=re.MULTILINE)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(text)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, those of the command first."""

@@ -7,6 +7,14 @@ from typing import Any
 
 from olistctl.errors import UsageError
 
+# What Typer says, and what is said instead.
+_WORDS = (
+    (r"a valid (int|float)( range)?\b", "a number"),
+    (r"not in the range (\S+)<=x<=(\S+)", r"not from \1 to \2"),
+    (r"not in the range x>=(\S+)", r"less than \1"),
+    (r"not in the range x<=(\S+)", r"more than \1"),
+)
+
 
 def usage_error(complaint: Any) -> UsageError | None:
     """Return a complaint of Typer as an error; None for one that is the help, since nothing was asked for."""
@@ -24,5 +32,6 @@ def usage_error(complaint: Any) -> UsageError | None:
 
 def _plain(sentence: str) -> str:
     """Write a sentence as the other errors are written: no capital, no full stop, no words of programmers."""
-    sentence = re.sub(r"a valid (int|float)( range)?\b", "a number", sentence)
+    for pattern, words in _WORDS:
+        sentence = re.sub(pattern, words, sentence)
     return sentence[:1].lower() + sentence[1:].removesuffix(".")
