@@ -178,8 +178,8 @@ def _export(work: Work) -> Outcome:
         release = write_release(work.settings, work.settings.parquet_dir, work.progress)
     except NothingToShare:  # a dbt project of somebody's own
         return Outcome(None, "no tables in core or mart")
-    if release.problem:
-        work.warn(Finding(release.problem, str(release.folder)), "export", None, "no_latest")
+    for finding in release.findings:
+        work.warn(finding, "export", None, "no_latest")
     return _exported(release)
 
 
@@ -335,8 +335,7 @@ def _catch_up(settings: Settings, idle: RunReport, progress: Progress | None) ->
         return idle
     except OlistctlError as error:
         return replace(idle, findings=(*idle.findings, Finding(error.message, error.where, error.hint)))
-    if release.problem:
-        idle = replace(idle, findings=(*idle.findings, Finding(release.problem, str(release.folder))))
+    idle = replace(idle, findings=(*idle.findings, *release.findings))
     outcome, seconds = _exported(release), round(time.perf_counter() - started, 2)
     stage = StageResult("export", "warnings" if release.problem else "ok", outcome.rows, seconds, outcome.note)
     return replace(idle, stages=(stage,))

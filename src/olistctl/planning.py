@@ -137,7 +137,8 @@ def files_present(
         )
     names = [file.name for file in files]
     for name in sorted(accepted - set(names)):
-        raise UsageError(f"--accept names no file of {source_dir}: '{name}'", hint=nearest_hint(name, names))
+        message = f"there is no file '{name}' in {source_dir}"
+        raise UsageError(message, where="option --accept", hint=nearest_hint(name, names))
     return files
 
 

@@ -43,7 +43,7 @@ def lay_out(folder: Path) -> LaidOut:
     for part in _PARTS:
         if (folder / part).exists():
             raise UsageError(
-                f"'{part}' is already there, and nothing is overwritten",
+                "it is already there, and nothing is overwritten",
                 where=str(folder / part),
                 hint="choose an empty folder: olistctl init FOLDER",
             )
@@ -53,7 +53,9 @@ def lay_out(folder: Path) -> LaidOut:
             shutil.copytree(root / part, folder / part, ignore=_LEFT_OUT)
         (folder / "data" / "source").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EnvironmentFault(f"cannot write: {error}", where=str(folder)) from None
+        hint = "name a folder that can be written: olistctl init FOLDER"
+        message = f"the project cannot be laid out: {getattr(error, 'strerror', None) or error}"
+        raise EnvironmentFault(message, where=str(folder), hint=hint) from None
     files = sorted(path for part in _PARTS for path in (folder / part).rglob("*") if path.is_file())
     return LaidOut(folder, tuple(path.relative_to(folder) for path in files))
 

@@ -180,7 +180,7 @@ def _fail_for_warnings(work: Work) -> None:
     raise DataError(
         f"{counted(len(work.findings), 'warning')}, and --strict takes them as failures, the first: {first.message}",
         where=first.where,
-        hint="nothing was published",
+        hint="mend what they say, or leave --strict out; nothing was published",
     )
 
 
@@ -201,7 +201,8 @@ def _publish(work: Work, before: Callable[[Work], None] | None) -> None:
             work.is_published = True
             journal.forget_journal(folder, [work.run_id, *(run.run_id for run in kept_aside)])
         if done.problem:
-            work.warn(Finding(done.problem, str(work.settings.warehouse)), "publish", None, "no_version")
+            hint = "older versions stay, and the next run tries to keep one again"
+            work.warn(Finding(done.problem, str(work.settings.warehouse), hint), "publish", None, "no_version")
         return Outcome(None, str(work.settings.warehouse))
 
     _do(work, "publish", publish)

@@ -256,7 +256,7 @@ def test_a_discarded_record_keeps_its_reason_and_warns_no_more(damaged: Project)
     assert reason in damaged.ok("quarantine", "show", "1").stdout
     again = damaged.ok("load", "--full-refresh")
     assert ITEMS not in again.stderr
-    assert "There is no open record" in damaged.ok("quarantine", "export", "--out", "mend").stdout
+    assert "There are no open records" in damaged.ok("quarantine", "export", "--out", "mend").stdout
     validated = json.loads(damaged.call("validate", "--json").stdout)
     assert validated["problems"] == 1, "the refused sellers alone: validate knows what was decided of the records"
 
@@ -264,14 +264,14 @@ def test_a_discarded_record_keeps_its_reason_and_warns_no_more(damaged: Project)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("quarantine", "show", "99"), "no quarantined record 99"),
-        (("quarantine", "discard", "99", "--reason", "x"), "no quarantined record 99"),
+        (("quarantine", "show", "99"), "no record 99 in quarantine"),
+        (("quarantine", "discard", "99", "--reason", "x"), "no record 99 in quarantine"),
         (("quarantine", "discard", "1", "--reason", " "), "a reason is needed"),
-        (("quarantine", "discard", "--file", "none.csv", "--reason", "x"), "no open record is chosen"),
+        (("quarantine", "discard", "--file", "none.csv", "--reason", "x"), "no open record to discard"),
         (("quarantine", "list", "--status", "opne"), "did you mean 'open'?"),
         (("quarantine", "list", "--source", "order"), "did you mean 'orders'?"),
-        (("quarantine", "reopen", "99"), "no quarantined record 99"),
-        (("quarantine", "show", "99999999999999999999"), "Invalid value"),
+        (("quarantine", "reopen", "99"), "no record 99 in quarantine"),
+        (("quarantine", "show", "99999999999999999999"), "99999999999999999999 is more than"),
         (("quarantine", "replay", "none.csv"), "the file is not there"),
         (("errors", "show", "99"), "no error 99"),
         (("errors", "resolve", "1", "99"), "no error 99"),

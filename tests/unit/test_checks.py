@@ -48,7 +48,7 @@ def test_a_key_twice_in_a_file_is_told_with_the_line_of_the_second(small: Desk) 
     check = failing(small)["sellers", "seller_id"]
     assert (check.kind, check.severity, check.failing, check.is_error) == ("duplicate_key", "error", 2, True)
     assert check.examples == (Place(NAMES["sellers"], 5), Place(NAMES["sellers"], 6))
-    assert check.finding().where == f"{NAMES['sellers']}:5"
+    assert check.finding("more").where == f"{NAMES['sellers']}:5"
 
 
 def test_a_key_of_several_columns_is_a_duplicate_only_as_a_whole(desk: Desk) -> None:
@@ -75,7 +75,7 @@ def test_a_reference_into_nothing_is_told_with_its_line(desk: Desk) -> None:
     check = failing(desk)["order_payments", "order_id"]
     assert (check.kind, check.failing, check.is_error) == ("foreign_key", 1, True)
     assert check.examples == (Place(NAMES["order_payments"], 6),)
-    assert check.finding().message == "1 row, the first here: order_id is not in orders"
+    assert check.finding("more").message == "1 row: order_id is not in orders"
 
 
 def test_a_reference_may_be_empty(desk: Desk) -> None:

@@ -237,8 +237,8 @@ def test_a_wrong_key_is_one_error_with_place_and_nearest_name(
         ("log: {backups: 101}", "log.backups", "expected a whole number from 0 to 100"),
         ("targets: {dev: {threads: 0}}", "targets.dev.threads", "expected a whole number from 1 to 256"),
         ("targets: {dev: {threads: many}}", "targets.dev.threads", "expected a whole number"),
-        ("targets: {dev: {memory_limit: lots}}", "targets.dev.memory_limit", "expected 'auto' or a size"),
-        ("targets: {dev: {memory_limit: 2}}", "targets.dev.memory_limit", "expected 'auto' or a size"),
+        ("targets: {dev: {memory_limit: lots}}", "targets.dev.memory_limit", "expected a size such as 2GB or 'auto'"),
+        ("targets: {dev: {memory_limit: 2}}", "targets.dev.memory_limit", "expected a size such as 2GB or 'auto'"),
     ],
 )
 def test_a_wrong_value_is_one_error_with_place_and_what_is_expected(
@@ -275,7 +275,7 @@ def test_a_truth_value_can_be_written_in_a_variable(file: Path, word: str, truth
 
 def test_an_unknown_variable_gets_the_nearest_one(file: Path) -> None:
     error = fault(file, "version: 1", {"OLISTCTL_SOURCEDIR": "/x"})
-    assert error.message == "unknown environment variable 'OLISTCTL_SOURCEDIR'"
+    assert error.message == "unknown variable 'OLISTCTL_SOURCEDIR'"
     assert (error.where, error.hint) == ("environment", "did you mean 'OLISTCTL_SOURCE_DIR'?")
 
 

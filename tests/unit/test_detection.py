@@ -105,7 +105,7 @@ def test_a_source_that_left_the_contract_takes_its_rows_along_and_says_so(small:
     small.contract = replace(small.contract, sources=small.contract.sources[:1])
     assert what(small) == ("removed", True)
     (file,) = [file for file in small.load().files if file.source == "sellers"]
-    assert (file.status, file.reason) == ("removed", "the contract has its source no more")
+    assert (file.status, file.reason) == ("removed", "its source is no longer in the contract")
     assert small.query("select status from etl.load_audit where source = 'sellers' order by run_id") == [
         ("loaded",), ("removed",),
     ]  # fmt: skip

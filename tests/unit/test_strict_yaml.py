@@ -17,7 +17,7 @@ def file(tmp_path: Path) -> Path:
 
 def read(file: Path, text: str) -> Node:
     file.write_text(text, encoding="utf-8")
-    return read_yaml(file)
+    return read_yaml(file, "another one")
 
 
 def test_every_value_knows_its_line_and_its_key_path(file: Path) -> None:
@@ -34,7 +34,7 @@ def test_scalars_keep_their_yaml_types(file: Path) -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbfa: 1\n")
-    assert list(read_yaml(file).mapping()) == ["a"]
+    assert list(read_yaml(file, "another one").mapping()) == ["a"]
 
 
 def test_an_alias_stands_for_its_value(file: Path) -> None:
@@ -153,24 +153,24 @@ def test_yaml_without_a_bottom_is_a_configuration_error(file: Path, text: str) -
 def test_an_empty_file_is_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(ConfigError, match="the file is empty"):
-        read_yaml(file)
+        read_yaml(file, "another one")
 
 
 @pytest.mark.parametrize("content", [b"a: \xff\n", b"a: \x07\n"])
 def test_bytes_that_are_no_text_are_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        read_yaml(file)
+        read_yaml(file, "another one")
     assert str(file) in (caught.value.where or "")
 
 
 def test_a_missing_file_is_told_with_the_command_that_makes_one(file: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_yaml(file)
+        read_yaml(file, "another one")
     assert caught.value.where == str(file)
     assert "olistctl init" in (caught.value.hint or "")
 
 
 def test_a_folder_is_no_configuration_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        read_yaml(tmp_path)
+        read_yaml(tmp_path, "another one")

@@ -393,6 +393,6 @@ def test_a_copy_that_is_cut_off_leaves_nothing(settings: Settings, live: Path, m
 
     with open_stage(settings, "run") as stage:
         monkeypatch.setattr(shutil, "copyfile", half)
-        with pytest.raises(EnvironmentFault, match="cannot make the stage file: the disk is full"):
+        with pytest.raises(EnvironmentFault, match="the new warehouse cannot be written: the disk is full"):
             stage.copy_live()
         assert not stage.file.exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -112,6 +112,20 @@ def with_globals(function: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def check_word(option: str, word: str, known: Sequence[str]) -> None:
+    """Check that the value of an option is one of the words that it knows.
+
+    Raises:
+        UsageError: it is another one.
+    """
+    from olistctl.config.strict_yaml import nearest_hint
+    from olistctl.errors import UsageError
+
+    if word not in known:
+        name = option.removeprefix("--")
+        raise UsageError(f"there is no {name} '{word}'", where=f"option {option}", hint=nearest_hint(word, known))
 
 
 def abandon_stdout() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from olistctl.cli.call import Call
+from olistctl.cli.call import Call, check_word
 from olistctl.cli.commands_pipeline import Wait
 
 HELP = "What went wrong in any run, and whether somebody has dealt with it."
@@ -20,19 +20,16 @@ Reason = Annotated[
 
 def list_(
     call: Call,
-    status: Annotated[str, typer.Option("--status", help=f"{', '.join(_STATUSES)}.")] = "open",
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=2**62, help="Show at most so many.")] = 50,
+    status: Annotated[str, typer.Option("--status", metavar="STATUS", help=f"{', '.join(_STATUSES)}.")] = "open",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=10**9, help="Show at most so many.")] = 50,
 ) -> None:
     """List the errors of etl.error_log, the newest first.
 
       olistctl errors list --status all
     """  # fmt: skip
-    from olistctl.config.strict_yaml import nearest_hint
-    from olistctl.errors import UsageError
     from olistctl.mending.errors import list_errors
 
-    if status not in _STATUSES:
-        raise UsageError(f"there is no status '{status}'", hint=nearest_hint(status, _STATUSES))
+    check_word("--status", status, _STATUSES)
     report = list_errors(call.settings(), status=None if status == "all" else status.upper(), limit=limit)
     console = call.console
     if call.json:
@@ -85,7 +82,7 @@ def show(
         ["status", error.status.lower()],
         *([key, str(value)] for key, value in error.details.items() if value is not None),
     ]
-    console.table(f"Error {error.error_id}", ["what", "value"], rows)
+    console.table(f"Error {error.error_id}", ["field", "value"], rows)
 
 
 def resolve(call: Call, numbers: Numbers, reason: Reason = None, wait: Wait = None) -> None:

@@ -29,7 +29,9 @@ Accept = Annotated[
 ]
 Wait = Annotated[
     float | None,
-    typer.Option("--wait", metavar="SECONDS", help="Wait for another olistctl that is writing.", show_default=False),
+    typer.Option(
+        "--wait", metavar="SECONDS", help="Wait so long for another olistctl that writes.", show_default=False
+    ),
 ]
 
 
@@ -174,4 +176,5 @@ def _write_junit(file: Path, report: RunReport) -> None:
     try:
         write_junit(file, report.tests.nodes, report.failing)
     except OSError as error:
-        raise UsageError(f"the results cannot be written: {error.strerror}", where=str(file)) from None
+        hint = "the tests have run, and only this file is missing: name another one with --junit"
+        raise UsageError(f"the results cannot be written: {error.strerror}", where=str(file), hint=hint) from None

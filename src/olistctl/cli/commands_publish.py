@@ -36,7 +36,7 @@ def publish(
 ) -> None:
     """Write marts and core as Parquet files, or chosen ones as CSV or Excel.
 
-    Without --mart all tables become a release, a folder of its own that `latest` leads to, as the last stage of
+    Without --mart all tables become a release, a folder of its own that `latest` leads to, as stage export of
     `olistctl run` does. With --mart each one becomes a file: in Excel with a sheet that says what its columns mean.
 
       olistctl publish
@@ -66,17 +66,16 @@ def publish(
     if call.json:
         console.json(files)
     else:
-        console.table("Files", ["table", "rows", "file"], [[file.table, file.rows, str(file.file)] for file in files])
+        console.table("Files", ["table", "rows", "file"], [[file.table, file.rows, file.file] for file in files])
 
 
 def _render(console: Console, release: Release) -> None:
-    from olistctl.results import Finding
-
     rows = [[table.table, table.rows, table.bytes / 1e6] for table in release.tables]
     console.table("Release", ["table", "rows", "MB"], rows)
+    console.warnings(release.findings)
     if release.problem:
-        console.warnings([Finding(release.problem, str(release.folder))])
-    elif release.is_new:
+        return
+    if release.is_new:
         console.line(f"{release.latest} leads to {release.name}.")
     else:
         console.line(f"{release.latest} leads to {release.name} already: nothing has changed since.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from olistctl.cli.call import Call
+from olistctl.cli.call import Call, check_word
 from olistctl.cli.commands_pipeline import SourceDir, Wait
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ Source = Annotated[
 
 def list_(
     call: Call,
-    status: Annotated[str, typer.Option("--status", help=f"{', '.join(_STATUSES)}.")] = "open",
+    status: Annotated[str, typer.Option("--status", metavar="STATUS", help=f"{', '.join(_STATUSES)}.")] = "open",
     source: Source = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, max=_MAX_NUMBER, help="Show at most so many.")
+        int, typer.Option("--limit", metavar="N", min=0, max=10**9, help="Show at most so many records.")
     ] = 50,
 ) -> None:
     """List the records in quarantine: how many by file and reason, and each with its place.
@@ -81,10 +81,10 @@ def export(
         call.console.json(files)
         return
     if not files:
-        call.console.line("There is no open record.")
+        call.console.line("There are no open records.")
         return
     call.console.table(
-        f"Exported to {out}", ["source", "file", "records"], [[f.source, str(f.file), f.records] for f in files]
+        f"Exported to {out}", ["source", "file", "records"], [[f.source, f.file, f.records] for f in files]
     )
     call.console.line("Mend the columns of the sources, then: olistctl quarantine replay FILE …")
 
@@ -179,29 +179,27 @@ def reopen(
 
 
 def _status(status: str) -> str | None:
-    from olistctl.config.strict_yaml import nearest_hint
-    from olistctl.errors import UsageError
-
-    if status not in _STATUSES:
-        raise UsageError(f"there is no status '{status}'", hint=nearest_hint(status, _STATUSES))
+    check_word("--status", status, _STATUSES)
     return None if status == "all" else status
 
 
 def _render_list(console: Console, report: QuarantineList, status: str) -> None:
     if not report.counts:
-        console.line("There is no record in quarantine." if status == "all" else f"There is no {status} record.")
+        console.line(f"There are no {'' if status == 'all' else f'{status} '}records in quarantine.")
         return
+    states = [*map(_state, report.counts), *map(_state, report.records)]
+    end = -1 if set(states) == {status} else None  # of the columns: a status that all have was asked for
     console.table(
         "Quarantine",
-        ["file", "reason", "column", "status", "records"],
-        [[c.file_name, c.error_type, c.column_name, _state(c), c.records] for c in report.counts],
+        ["file", "reason", "column", "records", "status"][:end],
+        [[c.file_name, c.error_type, c.column_name, c.records, _state(c)][:end] for c in report.counts],
     )
     if report.records:
         console.table(
             "Records",
-            ["id", "file", "line", "column", "what", "status"],
+            ["id", "file", "line", "column", "what", "status"][:end],
             [
-                [str(r.quarantine_id), r.file_name, r.line, r.column_name, r.error_message, _state(r)]
+                [str(r.quarantine_id), r.file_name, r.line, r.column_name, r.error_message, _state(r)][:end]
                 for r in report.records
             ],
         )

@@ -51,7 +51,7 @@ def status(
 
 
 def _render_settings(call: Call, settings: Settings) -> None:
-    from olistctl.config.settings import values_of, variable_of
+    from olistctl.config.settings import text_of, values_of, variable_of
 
     rows = [[key, value, settings.origins[key], variable_of(key)] for key, value in values_of(settings).items()]
     if call.json:
@@ -60,7 +60,7 @@ def _render_settings(call: Call, settings: Settings) -> None:
     call.console.table(
         f"Settings of {settings.config_file}",
         ["setting", "value", "comes from", "variable that overrides it"],
-        [[key, str(value), origin, variable] for key, value, origin, variable in rows],
+        [[key, text_of(key, value), origin, variable] for key, value, origin, variable in rows],
     )
 
 
@@ -89,10 +89,12 @@ def _render(console: Console, report: StatusReport) -> None:
     if report.source_dir_problem:
         console.line(f"{report.source_dir}: {report.source_dir_problem}")
     if report.files:
+        from olistctl.loading import said
+
         console.table(
             f"Files in {report.source_dir}",
             ["file", "state", "rows", "loaded (UTC)"],
-            [[f.file, f.state, f.rows_loaded, _minute(f.loaded_at)] for f in report.files],
+            [[f.file, said(f.state), f.rows_loaded, _minute(f.loaded_at)] for f in report.files],
         )
     if report.watcher:
         _render_watcher(console, report.watcher)

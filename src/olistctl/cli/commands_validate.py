@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from olistctl.validation import FileReport, ValidationReport
 
 
+_MORE = "--verbose shows them"
+
+
 def validate(call: Call, source_dir: SourceDir = None) -> None:
     """Check a delivery against the contract, without loading it; leaves with 1 when something is wrong.
 
@@ -65,12 +68,12 @@ def _render(console: Console, report: ValidationReport) -> None:
 
 
 def _warnings(report: ValidationReport) -> list[Finding]:
-    return [check.finding() for check in report.checks if not check.is_good and not check.is_error]
+    return [check.finding(_MORE) for check in report.checks if not check.is_good and not check.is_error]
 
 
 def _problems(report: ValidationReport) -> list[Finding]:
-    faulty = [file.load.finding("olistctl validate --verbose") for file in report.files if not file.load.is_whole]
-    return faulty + [check.finding() for check in report.checks if not check.is_good and check.is_error]
+    faulty = [file.load.finding(_MORE) for file in report.files if not file.load.is_whole]
+    return faulty + [check.finding(_MORE) for check in report.checks if not check.is_good and check.is_error]
 
 
 def _render_detail(console: Console, report: ValidationReport) -> None:
@@ -98,12 +101,22 @@ def _render_detail(console: Console, report: ValidationReport) -> None:
     ]
     if bad:
         console.table("Bad records (the first 100 of a file)", ["file", "line", "column", "reason", "what"], bad)
+    failing = [
+        [check.source, check.name, place.file, place.line]
+        for check in report.checks
+        if not check.is_good
+        for place in check.examples
+    ]
+    if failing:
+        console.table("Rows that fail a check (the first 5 of each)", ["source", "check", "file", "line"], failing)
     nulls = [[source, item.column, item.nulls] for source, items in report.nulls.items() for item in items]
     if nulls:
         console.table("Empty fields", ["source", "column", "rows"], nulls)
 
 
 def _file_row(file: FileReport) -> list[Any]:
+    from olistctl.loading import said
+
     found, load = file.inspection, file.load
-    result = "ok" if load.is_whole else "bad records" if load.status == "loaded" else load.status
+    result = "ok" if load.is_whole else "bad records" if load.status == "loaded" else said(load.status)
     return [found.file, result, found.size_bytes / 1e6, found.records, load.bad]

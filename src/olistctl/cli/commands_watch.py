@@ -97,6 +97,8 @@ def _seconds_until(text: str, now: datetime) -> float:
     try:
         clock = datetime.strptime(text, "%H:%M").time()
     except ValueError:
-        raise UsageError(f"--until does not know '{text}'", hint="90s, 15m, 8h, 2d, or a time such as 18:30") from None
+        hint = "90s, 15m, 8h, 2d, or a time such as 18:30"
+        message = f"'{text}' is neither a length of time nor a time of day"
+        raise UsageError(message, where="option --until", hint=hint) from None
     moment = datetime.combine(now.date(), clock)
     return (moment + timedelta(days=moment <= now) - now).total_seconds()

@@ -67,11 +67,14 @@ def render_run(console: Console, report: RunReport) -> None:
 
 
 def _render_files(console: Console, report: RunReport) -> None:
+    from olistctl.loading import said
+
     assert report.load
+    shown = report.load.files if console.verbose else report.load.faulty
     console.table(
-        "Files",
-        ["file", "result", "records", "loaded", "quarantined", "seconds"],
-        [[f.file, f.status, f.records, f.loaded, f.quarantined, f.seconds] for f in report.load.files],
+        "Files" if console.verbose else "Files that did not load whole",
+        ["file", "result", "records", "loaded", "quarantined"],
+        [[f.file, said(f.status), f.records, f.loaded, f.quarantined] for f in shown],
     )
 
 

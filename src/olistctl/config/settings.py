@@ -14,7 +14,7 @@ from typing import Any
 
 from olistctl.config import values
 from olistctl.config.channels import Channel, channels_of_node, channels_of_text, filled
-from olistctl.config.strict_yaml import Node, nearest_hint, read_yaml
+from olistctl.config.strict_yaml import Node, described, nearest_hint, read_yaml
 from olistctl.errors import ConfigError
 
 DEFAULT_CONFIG = Path("config/olistctl.yml")
@@ -210,7 +210,9 @@ def _from_file(file: Path, found: _Found) -> dict[str, dict[str, Node]]:
     """Overlay the configuration file; return the sections of its targets."""
     sections = {key.split(".")[0] for key in KEYS if "." in key}
     plain = {key for key in KEYS if "." not in key}
-    root = read_yaml(file).mapping(known=plain | sections | {"version", "targets"})
+    root = read_yaml(file, "`--config FILE` names another file").mapping(
+        known=plain | sections | {"version", "targets"}
+    )
     if "version" in root:
         root["version"].check_version()
     for name in plain & root.keys():
@@ -243,9 +245,9 @@ def _from_environment(environ: Mapping[str, str], found: _Found) -> None:
             continue
         if variable not in variables:
             raise ConfigError(
-                f"unknown environment variable '{variable}'",
+                f"unknown variable '{variable}'",
                 where="environment",
-                hint=nearest_hint(variable, [*variables, CONFIG_VARIABLE]),
+                hint=nearest_hint(variable, [*variables, CONFIG_VARIABLE], likeness=0.8),
             )
         key = variables[variable]
         found[key] = _checked(key, value, f"environment {variable}", Path.cwd())
@@ -264,7 +266,7 @@ def _checked(key: str, value: Any, origin: str, base: Path) -> tuple[Any, str]:
         if spec.is_path and checked not in (None, "auto"):
             checked = Path(os.path.normpath(base / Path(checked).expanduser()))
     except (ValueError, RuntimeError) as error:  # RuntimeError: a home folder that nobody has
-        found = "" if spec.is_secret else f", found {value!r}"
+        found = "" if spec.is_secret else f", found {described(value)}"
         raise ConfigError(f"{key}: {error}{found}", where=origin) from None
     return checked, origin
 
@@ -284,7 +286,7 @@ def _settings(file: Path, found: _Found) -> Settings:
         raise ConfigError(
             "a warehouse file must not have a quote or a semicolon in its name",
             where=origin,
-            hint="dbt cannot name it",
+            hint="call it olist_dw.duckdb, say: dbt cannot name such a file",
         )
     if warehouse.is_dir():
         raise ConfigError(f"the warehouse '{warehouse}' is a folder", where=origin, hint="name a file in it")
@@ -300,6 +302,17 @@ def _settings(file: Path, found: _Found) -> Settings:
         origins={key: origin for key, (_, origin) in found.items()},
         **{_FIELDS.get(key, key.replace(".", "_")): value for key, (value, _) in found.items()},
     )
+
+
+def text_of(key: str, value: Any) -> str:
+    """Return a value of a setting as the configuration file has it."""
+    if value is None or value == ():
+        return "auto" if ALL_KEYS[key].check is values.memory else "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def values_of(settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from olistctl.errors import ConfigError
 
+_TO_COMPARE = "`olistctl init FOLDER` lays out a whole one to compare with"
 # The version of the configuration's and the contract's format.
 FORMAT_VERSION = 1
 
@@ -35,7 +36,7 @@ class Node:
     def mapping(self, known: Iterable[str] | None = None, required: Iterable[str] = ()) -> dict[str, Node]:
         """Return the value as a mapping whose keys are all in `known` and hold all of `required`."""
         if not isinstance(self.value, dict):
-            raise self.error(f"expected a mapping, found {_kind(self.value)}")
+            raise self.error(f"expected a mapping, found {described(self.value)}")
         if known is not None:
             names = list(known)
             for key, node in self.value.items():
@@ -49,13 +50,13 @@ class Node:
     def items(self) -> list[Node]:
         """Return the value as a list."""
         if not isinstance(self.value, list):
-            raise self.error(f"expected a list, found {_kind(self.value)}")
+            raise self.error(f"expected a list, found {described(self.value)}")
         return self.value
 
     def text(self) -> str:
         """Return the value as text that is not empty."""
         if not isinstance(self.value, str) or not self.value.strip():
-            raise self.error(f"expected text, found {_kind(self.value)}")
+            raise self.error(f"expected text, found {described(self.value)}")
         return self.value
 
     def one_of(self, choices: Iterable[str]) -> str:
@@ -69,7 +70,7 @@ class Node:
     def scalar(self) -> Any:
         """Return the value, which must be a single one."""
         if isinstance(self.value, (dict, list)):
-            raise self.error(f"expected a single value, found {_kind(self.value)}")
+            raise self.error(f"expected a single value, found {described(self.value)}")
         return self.value
 
     def check_version(self) -> None:
@@ -80,18 +81,18 @@ class Node:
     def number(self, low: float, high: float) -> float:
         """Return the value as a number from `low` to `high`."""
         if isinstance(self.value, bool) or not isinstance(self.value, (int, float)) or not low <= self.value <= high:
-            raise self.error(f"expected a number from {low:g} to {high:g}, found {_kind(self.value)}")
+            raise self.error(f"expected a number from {low:g} to {high:g}, found {described(self.value)}")
         return float(self.value)
 
     def truth(self) -> bool:
         """Return the value as true or false."""
         if not isinstance(self.value, bool):
-            raise self.error(f"expected true or false, found {_kind(self.value)}")
+            raise self.error(f"expected true or false, found {described(self.value)}")
         return self.value
 
 
-def read_yaml(file: Path) -> Node:
-    """Read a YAML file.
+def read_yaml(file: Path, named_by: str) -> Node:
+    """Read a YAML file; `named_by` says what to do where this is not the one that is meant.
 
     Raises:
         ConfigError: the file cannot be read, is not YAML, or repeats a key.
@@ -101,31 +102,41 @@ def read_yaml(file: Path) -> Node:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(
-            "the configuration file does not exist",
-            where=str(file),
-            hint="`olistctl init` lays out a new project; `--config FILE` names another file",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration file cannot be read: {error}", where=str(file)) from None
+        hint = f"`olistctl init` lays out a new project; {named_by}"
+        raise ConfigError("the file is not there", where=str(file), hint=hint) from None
+    except OSError as error:
+        raise ConfigError(f"the file cannot be read: {error.strerror}", where=str(file), hint=named_by) from None
+    except UnicodeDecodeError:
+        raise ConfigError("the file is not UTF-8", where=str(file), hint="save it as UTF-8") from None
     try:
         root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # libyaml, where it is there
         if root is None:
-            raise ConfigError("the file is empty", where=str(file))
+            raise ConfigError("the file is empty", where=str(file), hint=_TO_COMPARE)
         return _build(file, "", root, yaml.SafeLoader(""))
     except RecursionError:
-        raise ConfigError("it is nested without end", where=str(file)) from None
+        raise ConfigError("the file is nested too deep", where=str(file), hint=_TO_COMPARE) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"not valid YAML: {error.problem}", where=f"{file}:{line}") from None
+        raise ConfigError(f"not valid YAML: {error.problem}", where=f"{file}:{line}", hint=_TO_COMPARE) from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"not valid YAML: {error}", where=str(file)) from None
+        raise ConfigError(f"not valid YAML: {error}", where=str(file), hint=_TO_COMPARE) from None
 
 
-def nearest_hint(name: str, known: Iterable[str]) -> str:
-    """Return "did you mean …?" for the nearest known name, or the list of them."""
+def described(value: Any) -> str:
+    """Return a value as an error shows what it found."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "nothing" if value is None else f"'{value}'"
+
+
+def nearest_hint(name: str, known: Iterable[str], likeness: float = 0.5) -> str:
+    """Return "did you mean …?" for the nearest known name that is like enough (0 to 1), or the list of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=likeness)
     return f"did you mean '{near[0]}'?" if near else f"known names: {', '.join(names)}"
 
 
@@ -141,7 +152,8 @@ def _build(file: Path, path: str, node: Any, loader: Any) -> Node:
     try:
         value = loader.construct_object(node)
     except (ValueError, LookupError, yaml.YAMLError) as error:
-        raise ConfigError(f"not a valid value: {str(error).splitlines()[0]}", where=f"{file}:{line} ({path})") from None
+        message = f"not a valid value: {str(error).splitlines()[0]}"
+        raise ConfigError(message, where=f"{file}:{line} ({path})", hint=_TO_COMPARE) from None
     return Node(file, path, line, value)
 
 
@@ -159,11 +171,3 @@ def _build_mapping(file: Path, path: str, node: Any, loader: Any) -> dict[str, N
         child = _build(file, key_path, value_node, loader)
         result[key] = Node(file, key_path, key_node.start_mark.line + 1, child.value)
     return result
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    return "nothing" if value is None else f"'{value}'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -24,11 +25,9 @@ def number(low: float, high: float) -> Callable[[Any], float]:
 
     def check(value: Any) -> float:
         try:
-            if isinstance(value, bool):
-                raise TypeError
-            number = float(value)
+            number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
-            raise ValueError("expected a number") from None
+            number = math.nan
         if not low <= number <= high:
             raise ValueError(f"expected a number from {low:g} to {high:g}")
         return number
@@ -40,9 +39,7 @@ def whole(low: int, high: int) -> Callable[[Any], int]:
     """Return the check of a whole number between two others, both included."""
 
     def check(value: Any) -> int:
-        if isinstance(value, bool) or not re.fullmatch(r"-?\d+", str(value)):
-            raise ValueError("expected a whole number")
-        if not low <= int(value) <= high:
+        if isinstance(value, bool) or not re.fullmatch(r"-?\d+", str(value)) or not low <= int(value) <= high:
             raise ValueError(f"expected a whole number from {low} to {high}")
         return int(value)
 
@@ -86,7 +83,7 @@ def one_of(*words: str) -> Callable[[Any], str | None]:
 
     def check(value: Any) -> str | None:
         if value not in words:
-            raise ValueError(f"expected {' or '.join(words)}")
+            raise ValueError("expected " + " or ".join(f"'{word}'" for word in words))
         return None if value == "none" else str(value)
 
     return check
@@ -108,7 +105,12 @@ def place(value: Any) -> str | None:
 def threads(value: Any) -> int:
     """How many statements run at a time; "auto": as many as the machine has cores."""
     # More threads than cores only add waiting (measured on two cores: two help, four do not).
-    return (os.cpu_count() or 1) if value == "auto" else whole(1, 256)(value)
+    if value == "auto":
+        return os.cpu_count() or 1
+    try:
+        return whole(1, 256)(value)
+    except ValueError as error:
+        raise ValueError(f"{error} or 'auto'") from None
 
 
 def memory(value: Any) -> str | None:
@@ -116,5 +118,5 @@ def memory(value: Any) -> str | None:
     if value == "auto":
         return None
     if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", str(value)):
-        raise ValueError("expected 'auto' or a size such as 2GB")
+        raise ValueError("expected a size such as 2GB or 'auto'")
     return str(value)

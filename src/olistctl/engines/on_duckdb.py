@@ -64,7 +64,7 @@ class DuckdbEngine:
         """Raise an error where no models stand."""
         with work.stage.connection() as connection:
             if not connection.execute("select 1 from duckdb_views() where schema_name = 'staging' limit 1").fetchone():
-                raise DataError("the models are not built yet", hint="olistctl transform")
+                raise DataError("the models are not built yet", where=str(work.stage.live), hint="olistctl transform")
 
     def build(self, work: Work, tables: tuple[str, ...] | None, *, anew: bool) -> DbtReport:
         """Build what changes of tables of `raw` touch, without dbt where it has compiled all of that."""

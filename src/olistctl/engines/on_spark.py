@@ -88,7 +88,7 @@ class SparkEngine:
         with work.stage.connection() as connection:
             build = ledger.last_build(connection)
         if build is None:
-            raise DataError("the models are not built yet", hint="olistctl transform")
+            raise DataError("the models are not built yet", where=self._server.address, hint="olistctl transform")
         if not self._has_begun and not self.holds(work, build):
             hint = "another client has published there, or a publication was cut short: `olistctl run` builds all anew"
             raise DataError("the cluster does not hold what the ledger says", where=self._server.address, hint=hint)

@@ -148,7 +148,7 @@ def _forget_sources_but(load: _Load, contract: Contract) -> Iterator[FileLoad]:
         if contract.find(source) is None:
             for file in ledger.loaded_files(load.connection):
                 if file.source == source:
-                    reason = "the contract has its source no more"
+                    reason = "its source is no longer in the contract"
                     yield FileLoad(source, table, file.file_name, REMOVED, reason=reason)
             ledger.forget_source(load.connection, source)
             ledger.forget_build(load.connection)  # what the models make of it cannot stay

@@ -30,6 +30,11 @@ def next_step(status: str, file: str) -> str | None:
     return step.format(file=shlex.quote(file)) if step else None
 
 
+def said(status: str) -> str:
+    """Return a status as people are told it."""
+    return "held back" if status == HELD else status
+
+
 @dataclass(frozen=True)
 class FileLoad:
     """What became of one file.
@@ -78,7 +83,8 @@ class FileLoad:
     def finding(self, next_step: str = "olistctl quarantine list") -> Finding:
         """Say what became of a file that is not whole; `next_step` shows its bad records."""
         if self.has_no_records:
-            return Finding(f"it has a header and no records; raw.{self.table} gets no rows from it", self.file)
+            message = f"it has a header and no records; raw.{self.table} gets no rows from it"
+            return Finding(message, self.file, "deliver it again, if it should hold some")
         if self.status == UNCHANGED:
             message = f"{self.undecided:,} of its {self.records:,} records were bad when it was loaded"
             return Finding(message, self.file, next_step)
@@ -93,8 +99,7 @@ class FileLoad:
             message = f"{self.bad:,} of {self.records:,} records are bad{first}: {reasons}{besides}"
             return Finding(message, self.file, next_step)
         stays = f"its {self.kept:,} loaded rows stay" if self.kept else f"raw.{self.table} gets no rows from it"
-        status = "held back" if self.status == HELD else self.status
-        return Finding(f"{status}: {self.reason}; {stays}", self.file, self.hint)
+        return Finding(f"{said(self.status)}: {self.reason}; {stays}", self.file, self.hint)
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,9 @@ class LoadReport:
         """How the records of the files read are accounted for, and how many files met which fate."""
         fates = Counter(file.status for file in self.files)
         words = [
-            f"{fates[fate]} {fate}" for fate in (LOADED, UNCHANGED, MISSING, REFUSED, HELD, REMOVED) if fates[fate]
+            f"{fates[fate]} {said(fate)}"
+            for fate in (LOADED, UNCHANGED, MISSING, REFUSED, HELD, REMOVED)
+            if fates[fate]
         ]
         read = sum(file.records for file in self.files if file.status == LOADED)
         account = f"{read:,} records = {self.rows_loaded:,} loaded + {self.records_quarantined:,} quarantined; "

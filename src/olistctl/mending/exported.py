@@ -20,6 +20,8 @@ from olistctl.sources import Contract, Source, load_contract
 # problem are for the reader alone, and what stands in `_surplus` belongs into a column or nowhere.
 _ID, _RECORD, _SOURCE, SURPLUS = "_quarantine_id", "_record", "_source", "_surplus"
 _LEADING = (_ID, _RECORD, _SOURCE, "_file", "_line", "_problem", SURPLUS)
+_MADE_BY = "`olistctl quarantine export` writes the files that can be replayed"
+_AGAIN = "`olistctl quarantine export` again, and mend there; the first columns must stay as they are"
 _HASH_DIGITS = 16
 _LONGEST_NUMBER = 18  # digits that a BIGINT holds in any case
 
@@ -53,7 +55,7 @@ class Row:
             raise DataError(
                 f"the row is not of record {record.quarantine_id} of this warehouse: {_RECORD} or {_SOURCE} differs",
                 where=self.place,
-                hint="`olistctl quarantine export` again, and mend there; the first columns must stay as they are",
+                hint=_AGAIN,
             )
 
 
@@ -109,18 +111,17 @@ def read_rows(files: Sequence[Path], contract: Contract) -> dict[int, Row]:
         try:
             for number, row in _read(file, contract):
                 if number in rows:
-                    raise DataError(
-                        f"record {number} stands here again", where=row.place, hint=f"first: {rows[number].place}"
-                    )
+                    hint = f"keep one of the two; the first is {rows[number].place}"
+                    raise DataError(f"record {number} stands here again", where=row.place, hint=hint)
                 rows[number] = row
         except FileNotFoundError:
-            raise UsageError("the file is not there", where=str(file)) from None
+            raise UsageError("the file is not there", where=str(file), hint=_MADE_BY) from None
         except UnicodeDecodeError:
             raise DataError("it is not UTF-8", where=str(file), hint="save it as UTF-8 CSV") from None
         except csv.Error as error:
-            raise DataError(f"it is not CSV: {error}", where=str(file)) from None
+            raise DataError(f"it is not CSV: {error}", where=str(file), hint=_MADE_BY) from None
     if not rows:
-        raise DataError("there is no record in it", where=", ".join(map(str, files)))
+        raise DataError("there is no record in it", where=", ".join(map(str, files)), hint=_MADE_BY)
     return rows
 
 
@@ -138,7 +139,8 @@ def _read(file: Path, contract: Contract) -> Iterator[tuple[int, Row]]:
             if not any(row.values()):
                 continue
             if None in row or None in row.values():
-                raise DataError("the line has more or fewer fields than the header", where=place)
+                hint = "check its commas and quotes: a field that holds one of them stands in quotes"
+                raise DataError("the line has more or fewer fields than the header", where=place, hint=hint)
             yield _row_of(row, header, contract, place)
 
 
@@ -147,20 +149,19 @@ def _check_header(file: Path, header: list[str]) -> None:
     twice = sorted({name for name in header if header.count(name) > 1})
     for problem, names in (("has no column", missing), ("has two columns", twice)):
         if names:
-            hint = "`olistctl quarantine export` writes the files that can be replayed"
-            raise DataError(f"it {problem} {', '.join(names)}", where=str(file), hint=hint)
+            raise DataError(f"it {problem} {', '.join(names)}", where=str(file), hint=_MADE_BY)
 
 
 def _row_of(row: dict[str, str], header: list[str], contract: Contract, place: str) -> tuple[int, Row]:
     number = row[_ID].strip()
     if not (number.isascii() and number.isdecimal() and len(number) <= _LONGEST_NUMBER):
-        raise DataError(f"{_ID} is no number of a record", where=place)
+        raise DataError(f"'{row[_ID]}' in column {_ID} is no number of a record", where=place, hint=_AGAIN)
     source = contract.find(row[_SOURCE])
     if source is None:
-        raise DataError(f"{_SOURCE} names no source of the contract", where=place)
+        raise DataError(f"'{row[_SOURCE]}' in column {_SOURCE} is no source of the contract", where=place, hint=_AGAIN)
     missing = [name for name in source.column_names if name not in header]
     if missing:
-        raise DataError(f"columns of {source.name} are missing: {', '.join(missing)}", where=place)
+        raise DataError(f"columns of {source.name} are missing: {', '.join(missing)}", where=place, hint=_AGAIN)
     fields = tuple(row[name] for name in source.column_names)
     return int(number), Row(place, row[_RECORD], source.name, fields, row.get(SURPLUS) or "")
 

@@ -128,7 +128,7 @@ def discard(settings: Settings, quarantine_ids: Sequence[int], reason: str, *, f
             if file_name is not None:
                 discarded.extend(ledger.open_records_of(connection, file_name))
             if not discarded:
-                raise UsageError("no open record is chosen", where=file_name, hint="olistctl quarantine list")
+                raise UsageError("there is no open record to discard", where=file_name, hint="olistctl quarantine list")
             ledger.set_status(connection, discarded, ledger.DISCARDED, reason, work.started_at)
             ledger.note_given_up(connection, work.run_id, discarded)
         return Outcome(None, f"{counted(len(discarded), 'record')} discarded")
@@ -147,7 +147,7 @@ def chosen(connection: DuckDBPyConnection, quarantine_ids: Sequence[int]) -> tup
     missing = set(quarantine_ids) - {record.quarantine_id for record in found}
     if missing:
         hint = "`olistctl quarantine list --status all` shows them"
-        raise UsageError(f"there is no quarantined record {min(missing)}", hint=hint)
+        raise UsageError(f"there is no record {min(missing)} in quarantine", hint=hint)
     return found
 
 

@@ -71,7 +71,7 @@ def _chosen(settings: Settings, name: str | None) -> Version:
         raise UsageError(
             "no earlier version of the warehouse is kept",
             where=str(versions_folder(settings.state_dir)),
-            hint="`publish.keep_versions` says how many are kept from now on",
+            hint="a run that replaces a warehouse keeps it, unless the setting `publish.keep_versions` is 0",
         )
     for version in versions:
         if name in (None, version.name):

@@ -6,7 +6,7 @@ from olistctl.publishing.pages import in_script, write_html
 from olistctl.publishing.relations import Relation, relations_of
 from olistctl.publishing.releases import LATEST, Release, ReleasedTable, is_released, publish_release, write_release
 from olistctl.publishing.serving import Server, serve_page
-from olistctl.publishing.tables import NothingToShare, reading, refused
+from olistctl.publishing.tables import NothingToShare, reading
 
 __all__ = [
     "FORMATS",
@@ -22,7 +22,6 @@ __all__ = [
     "is_released",
     "publish_release",
     "reading",
-    "refused",
     "relations_of",
     "serve_page",
     "write_catalog",

@@ -13,7 +13,7 @@ from typing import Any
 
 from olistctl import ledger
 from olistctl.config import Settings
-from olistctl.errors import DataError
+from olistctl.errors import EnvironmentFault
 from olistctl.publishing.pages import in_script, write_html
 from olistctl.publishing.relations import Relation, relations_of
 from olistctl.publishing.tables import reading
@@ -138,5 +138,7 @@ def _page() -> str:
 
     page = Path(DOCS_INDEX_FILE_PATH).read_text(encoding="utf-8")
     if _MANIFEST not in page or _CATALOG not in page:
-        raise DataError("the page that this dbt brings has no place for the data", where=str(DOCS_INDEX_FILE_PATH))
+        message = "this version of dbt brings a page that olistctl cannot fill"
+        hint = "install the dbt that olistctl asks for: pip install --upgrade olistctl"
+        raise EnvironmentFault(message, where=str(DOCS_INDEX_FILE_PATH), hint=hint)
     return page

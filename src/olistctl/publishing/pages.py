@@ -8,7 +8,7 @@ from typing import Any
 
 from olistctl.drafts import written
 from olistctl.errors import UsageError
-from olistctl.publishing.tables import refused
+from olistctl.warehouse import refused
 
 
 def in_script(value: Any) -> str:
@@ -26,9 +26,11 @@ def write_html(file: Path, page: str) -> Path:
     try:
         file = file.resolve()
         if file.is_dir():
-            raise UsageError("a page is to be written there, and it is a folder", where=str(file))
+            raise UsageError("it is a folder, not a file", where=str(file), hint="--out FILE names a file in it")
         if file.exists() and not _is_page(file):
-            raise UsageError("the file is already there, and it is no page", where=str(file), hint="--out another.html")
+            raise UsageError(
+                "the file is already there, and it is no page", where=str(file), hint="--out FILE names another one"
+            )
         file.parent.mkdir(parents=True, exist_ok=True)
         with written(file) as draft:
             draft.write_text(page, encoding="utf-8")

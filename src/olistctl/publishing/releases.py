@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from olistctl import __version__, ledger
 from olistctl.config import Settings
 from olistctl.errors import EnvironmentFault, UsageError
-from olistctl.publishing.tables import PARQUET, SharedTable, reading, refused, shared_tables, writing
-from olistctl.results import NoProgress, Progress, to_plain
-from olistctl.warehouse import flush, in_parallel, is_as_published, writer_lock
+from olistctl.publishing.tables import PARQUET, SharedTable, reading, shared_tables, writing
+from olistctl.results import Finding, NoProgress, Progress, to_plain
+from olistctl.warehouse import flush, in_parallel, is_as_published, refused, writer_lock
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -53,6 +53,13 @@ class Release:
     tables: tuple[ReleasedTable, ...]
     is_new: bool = True  # otherwise it was there already
     problem: str | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with it, though it is whole."""
+        if self.problem is None:
+            return ()
+        return (Finding(self.problem, str(self.latest), f"the release is whole, and can be read at {self.folder}"),)
 
 
 def publish_release(

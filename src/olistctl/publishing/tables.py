@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olistctl.config import Settings
-from olistctl.errors import DataError, EnvironmentFault, OlistctlError
+from olistctl.errors import DataError
 from olistctl.transform import read_descriptions
-from olistctl.warehouse import machine_fault, quote, read_only
+from olistctl.warehouse import machine_fault, quote, read_only, refused
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -97,7 +97,7 @@ def shared_tables(connection: DuckDBPyConnection, artifacts: Path) -> tuple[Shar
         text = described.columns.get(column, "") if described else ""
         columns.setdefault((schema, table), []).append(Column(column, type_, text))
     if not columns:
-        raise NothingToShare("the models are not built yet", hint="olistctl run")
+        raise NothingToShare("the models are not built yet", where=", ".join(SCHEMAS), hint="olistctl run")
     return tuple(
         SharedTable(
             schema,
@@ -129,11 +129,5 @@ def writing(table: SharedTable, file: Path) -> Iterator[None]:
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         name = f"{table.schema}.{table.name}"
-        raise machine_fault(error, file) or DataError(f"it cannot be read: {reason}", where=name) from None
-
-
-def refused(what: str, error: Exception, where: Path) -> OlistctlError:
-    """Return the error of a file or folder that cannot be written."""
-    fault = machine_fault(error, where)
-    reason = fault.message if fault else getattr(error, "strerror", None) or str(error)
-    return EnvironmentFault(f"{what}: {reason}", where=str(where), hint=fault.hint if fault else None)
+        hint = "see what stands in it: `olistctl run --full-refresh` builds the models anew"
+        raise machine_fault(error, file) or DataError(f"it cannot be read: {reason}", where=name, hint=hint) from None

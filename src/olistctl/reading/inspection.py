@@ -171,12 +171,13 @@ def _judge(known: Inspection, source: Source, scan: RecordScan) -> Inspection:
         return _refused(result, "nul_bytes", f"line {scan.nul_line} holds a NUL byte", hint="deliver it again")
     if scan.too_long_line is not None and scan.open_quote_line is None:
         message = f"the record in line {scan.too_long_line} has more than {MAX_RECORD_BYTES:,} bytes"
-        return _refused(result, "record_too_long", message)
+        return _refused(result, "record_too_long", message, hint="a quote may be missing there: deliver it again")
     if "\r" in header_text:
         return _refused(result, "line_ends", "its lines end in a bare CR", hint="save it with LF or CRLF line ends")
     if delimiter != ",":
         name = _DELIMITERS[delimiter]
-        return _refused(result, "delimiter", f"its fields are separated by {name}, not comma")
+        message = f"its fields are separated by {name}, not comma"
+        return _refused(result, "delimiter", message, hint="save it with commas between the fields")
     if problem := _header_problem(header, source.column_names):
         expected = ",".join(source.column_names)
         return _refused(result, "schema_mismatch", problem, hint=f"the contract's header is {expected}")

@@ -122,12 +122,14 @@ def _complete_months(connection: DuckDBPyConnection) -> list[tuple[Any, ...]]:
     except duckdb.CatalogException:
         raise DataError("the marts are not built yet", where=f"mart.{MART}", hint="olistctl run") from None
     if not rows:
-        raise DataError(
-            "no month is complete",
-            where=f"mart.{MART}",
-            hint="a month is complete once orders reach both of its ends, on half the usual days",
-        )
+        raise no_month_is_complete()
     return rows
+
+
+def no_month_is_complete() -> DataError:
+    """Return the error of data that no KPI can be told of."""
+    hint = "a month is complete once orders reach both of its ends, on half the usual days"
+    return DataError("no month is complete", where=f"mart.{MART}", hint=hint)
 
 
 def _change(unit: Unit, value: Number | None, before: Number | None) -> float | None:

@@ -18,7 +18,8 @@ from olistctl.config import Settings
 from olistctl.errors import DataError, EnvironmentFault
 from olistctl.publishing import in_script, reading, write_html
 from olistctl.quality import read_reconciliation
-from olistctl.reporting.figures import FIGURES, read_figures
+from olistctl.reporting.figures import read_figures
+from olistctl.reporting.kpis import no_month_is_complete
 from olistctl.results import to_plain
 from olistctl.transform import read_descriptions
 
@@ -64,10 +65,10 @@ def _data(settings: Settings, connection: DuckDBPyConnection) -> dict[str, Any]:
     try:
         figures = read_figures(connection)
     except duckdb.CatalogException as error:
-        raise DataError(f"the marts are not built yet: {str(error).splitlines()[0]}", hint="olistctl run") from None
+        raise DataError("the marts are not built yet", where=_missing(error), hint="olistctl run") from None
     complete = [month["month"] for month in figures["months"] if month["is_complete"]]
     if not complete:
-        raise DataError("no month is complete, so there is nothing to compare", where=FIGURES["months"].mart)
+        raise no_month_is_complete()
     build = ledger.last_build(connection) if ledger.is_present(connection) else None
     described = read_descriptions(settings.dbt_artifacts)
     newest = connection.execute("select max(order_purchase_timestamp) from core.fact_orders").fetchall()[0][0]
@@ -88,6 +89,12 @@ def _data(settings: Settings, connection: DuckDBPyConnection) -> dict[str, Any]:
         if ("mart", "mart_executive_monthly") in described
         else {},
     }
+
+
+def _missing(error: Exception) -> str:
+    """Return the table that DuckDB does not find."""
+    found = re.search(r"with name (\w+)", str(error))
+    return f"mart.{found[1]}" if found else "mart"
 
 
 def _asset(name: str) -> str:

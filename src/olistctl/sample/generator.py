@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from olistctl.errors import EnvironmentFault, UsageError
+from olistctl.errors import UsageError
 from olistctl.sample.engine import connect, script
+from olistctl.warehouse import refused
 
 if TYPE_CHECKING:
     import duckdb
@@ -105,8 +106,7 @@ def generate(
     try:
         files = _replace_all(orders, seed, out, on_progress or _silent, overwrite, threads)
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise EnvironmentFault(f"the sample cannot be written: {reason}", where=str(out)) from error
+        raise refused("the sample cannot be written", error, out) from error
     return SampleReport(orders, seed, out, files)
 
 
@@ -135,7 +135,7 @@ def _check(orders: int, out: Path, *, overwrite: bool) -> None:
     if not 1 <= orders <= MAX_ORDERS:
         raise UsageError(
             f"a sample has 1 to {MAX_ORDERS:,} orders, not {orders:,}",
-            where="--orders",
+            where="option --orders",
             hint="the public data set has 99441",
         )
     if out.exists() and not out.is_dir():
@@ -150,7 +150,7 @@ def _refuse_existing(out: Path) -> None:
             raise UsageError(
                 "the file is already there",
                 where=str(out / f"{name}.csv"),
-                hint="another --out, or --overwrite",
+                hint="--overwrite replaces it; --out DIR names another folder",
             )
 
 

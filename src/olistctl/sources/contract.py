@@ -94,7 +94,8 @@ class Contract:
         """
         found = self.find(name)
         if found is None:
-            raise ConfigError(f"the contract has no source '{name}'", where=str(self.file))
+            hint = nearest_hint(name, [source.name for source in self.sources])
+            raise ConfigError(f"the contract has no source '{name}'", where=str(self.file), hint=hint)
         return found
 
     def find(self, name: str) -> Source | None:
@@ -108,7 +109,7 @@ def load_contract(file: Path) -> Contract:
     Raises:
         ConfigError: a key, name or reference is wrong; the error names its place.
     """
-    root = read_yaml(file)
+    root = read_yaml(file, "the setting `contract` names another file")
     top = root.mapping(known=["version", "rules", "sources"], required=["sources"])
     if "version" in top:
         top["version"].check_version()

@@ -47,7 +47,7 @@ def load_rules(file: Path) -> tuple[tuple[Node, Rule], ...]:
         ConfigError: the file cannot be read, or a rule lacks something.
     """
     found: list[tuple[Node, Rule]] = []
-    for node in _rules(read_yaml(file)):
+    for node in _rules(read_yaml(file, "`rules` in the contract names another file")):
         part = node.mapping(known=_KEYS, required=["name", "model", "condition", "severity", "owner", "columns"])
         severity = _SEVERITIES[part["severity"].one_of(_SEVERITIES)]
         known = _count(part.get("known_count"), 0), _count(part.get("known_of"), 1)

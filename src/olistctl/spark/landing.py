@@ -123,5 +123,5 @@ class Landing:
             store, _ = url_to_fs(self.here)  # the host of a URL counts, where it has one
         except (ImportError, ValueError) as error:
             message = f"nothing here can speak to the store: {error}"
-            raise EnvironmentFault(message, where=self.here, hint="install what fsspec names") from None
+            raise EnvironmentFault(message, where=self.here, hint="install the package that it names") from None
         return store

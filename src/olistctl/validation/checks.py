@@ -49,12 +49,14 @@ class Check:
         """Tell whether it was checked and found nothing, or no more than is known of the public data."""
         return self.failing is not None and self.failing <= self.allowed
 
-    def finding(self) -> Finding:
-        """Say what a failing check found, and where first."""
+    def finding(self, next_step: str) -> Finding:
+        """Say what a failing check found, and where first; `next_step` shows more of the rows."""
         if self.failing is None:
             return Finding(f"not checked: {self.message}", self.source)
         where = f"{self.examples[0].file}:{self.examples[0].line}" if self.examples else self.source
-        return Finding(f"{counted(self.failing, 'row')}, the first here: {self.message}", where)
+        if self.failing == 1:
+            return Finding(f"1 row: {self.message}", where)
+        return Finding(f"{counted(self.failing, 'row')}, the first here: {self.message}", where, next_step)
 
 
 def run_checks(connection: DuckDBPyConnection, contract: Contract, absent: Collection[str]) -> tuple[Check, ...]:
@@ -123,7 +125,9 @@ def _rule(connection: DuckDBPyConnection, source: Source, rule: Rule) -> Check:
         count, places = _measure(connection, f"from {table_of(source)} where not (\n{rule.condition}\n)")
     except duckdb.Error as error:
         message = f"the rule {rule.name} is no valid condition: {str(error).splitlines()[0]}"
-        raise ConfigError(message, where=rule.where) from None
+        raise ConfigError(
+            message, where=rule.where, hint="mend its `condition`, which DuckDB must understand"
+        ) from None
     message = f"breaks the rule {rule.name}: {rule.condition}"
     return Check("rule", source.name, rule.name, rule.severity, count, message, places, rule.limit(rows))
 

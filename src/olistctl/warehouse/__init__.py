@@ -1,7 +1,7 @@
 """The DuckDB file: one writer at a time, work in a stage file, publication in one rename."""
 
 from olistctl.warehouse.connection import connect, connect_scratch, quote, read_only
-from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
+from olistctl.warehouse.faults import DamagedWarehouse, machine_fault, refused
 from olistctl.warehouse.lock import holder_is_alive, holder_of, writer_lock
 from olistctl.warehouse.parallel import in_parallel, share_out
 from olistctl.warehouse.published import is_as_published
@@ -27,6 +27,7 @@ __all__ = [
     "open_stage",
     "quote",
     "read_only",
+    "refused",
     "share_out",
     "stage_file",
     "versions_folder",

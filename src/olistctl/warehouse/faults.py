@@ -145,6 +145,14 @@ def machine_fault(error: BaseException | str, where: Path | str | None = None) -
     return None
 
 
+def refused(what: str, error: Exception, where: Path) -> EnvironmentFault:
+    """Return the error of a file or folder that cannot be written: what became of it, and why."""
+    fault = machine_fault(error, where)
+    reason = fault.message if fault else getattr(error, "strerror", None) or str(error).splitlines()[0]
+    hint = fault.hint if fault else "check that the folder is there and can be written"
+    return EnvironmentFault(f"{what}: {reason}", where=str(where), hint=hint)
+
+
 def _fault_of(error: BaseException | str, where: Path | str | None) -> EnvironmentFault | None:
     text = _text_of(error)
     if not _OURS.search(text):

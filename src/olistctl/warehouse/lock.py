@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from olistctl.errors import BusyError, EnvironmentFault
-from olistctl.warehouse.faults import machine_fault
+from olistctl.errors import BusyError
+from olistctl.warehouse.faults import refused
 
 
 @contextmanager
@@ -35,12 +35,12 @@ def writer_lock(state_dir: Path, command: str, wait_seconds: float = 0) -> Itera
             hint="wait for it to end, or let this command wait: --wait SECONDS",
         ) from None
     except OSError as error:
-        raise _no_lock(error, state_dir) from None
+        raise refused("the warehouse cannot be locked", error, state_dir) from None
     try:
         try:
             holder.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": _now()}))
         except OSError as error:
-            raise _no_lock(error, state_dir) from None
+            raise refused("the warehouse cannot be locked", error, state_dir) from None
         yield
     finally:
         with suppress(OSError):
@@ -63,14 +63,6 @@ def holder_is_alive(state_dir: Path) -> bool:
 def holder_of(state_dir: Path) -> str | None:
     """Return which process holds the warehouse for writing right now, with its command and since when; None: none."""
     return _describe(state_dir / "holder.json") if holder_is_alive(state_dir) else None
-
-
-def _no_lock(error: OSError, state_dir: Path) -> EnvironmentFault:
-    fault = machine_fault(error, state_dir)
-    message = fault.message if fault else error.strerror or str(error)
-    return EnvironmentFault(
-        f"cannot lock the warehouse: {message}", where=str(state_dir), hint=fault.hint if fault else None
-    )
 
 
 def _describe(holder: Path) -> str:

@@ -20,7 +20,7 @@ from olistctl.config import Settings
 from olistctl.errors import BusyError, EnvironmentFault
 from olistctl.logs import get_logger
 from olistctl.warehouse.connection import connect, quote
-from olistctl.warehouse.faults import DamagedWarehouse, machine_fault
+from olistctl.warehouse.faults import DamagedWarehouse, machine_fault, refused
 from olistctl.warehouse.lock import writer_lock
 from olistctl.warehouse.published import note_published
 from olistctl.warehouse.versions import (
@@ -118,7 +118,8 @@ class Stage:
             EnvironmentFault: it is gone, or the disk is full, say.
         """
         if not version.file.is_file():
-            raise EnvironmentFault(f"there is no version '{version.name}'", where=str(version.file))
+            hint = "`olistctl rollback --list` shows which there are"
+            raise EnvironmentFault(f"there is no version '{version.name}'", where=str(version.file), hint=hint)
         self.discard()
         self._fill(version.file, "")
         connect(self.file, readonly=True).close()
@@ -131,7 +132,7 @@ class Stage:
             shutil.copyfile(source, target)
         except OSError as error:
             self.discard()
-            raise _refused("cannot make the stage file", error, target) from None
+            raise refused("the new warehouse cannot be written", error, target) from None
 
     @contextmanager
     def attached_live(self, connection: DuckDBPyConnection) -> Iterator[bool]:
@@ -229,7 +230,7 @@ class Stage:
             self.let_go()
             wal = self.file.with_name(self.file.name + ".wal")
             if wal.exists():  # a stale one would be replayed into the new file, silently
-                raise EnvironmentFault("the stage file still has a write-ahead log", where=str(wal))
+                raise _not_whole(self.file, "a part of it is still in its write-ahead log")
             self._check(run_id)
         except duckdb.Error as error:
             fault = machine_fault(error, self.file)
@@ -344,7 +345,7 @@ def _make_empty(settings: Settings, folder: Path) -> None:
             draft.unlink(missing_ok=True)
         folder.mkdir(parents=True)
     except OSError as error:
-        raise _refused("cannot make the stage file", error, folder) from None
+        raise refused("the new warehouse cannot be written", error, folder) from None
 
 
 def _is_damaged(live: Path, tolerate: bool) -> bool:
@@ -368,13 +369,6 @@ def fold_in_log(live: Path) -> None:
         connection.close()
 
 
-def _refused(what: str, error: OSError, where: Path) -> EnvironmentFault:
-    fault = machine_fault(error, where)
-    if fault:
-        return EnvironmentFault(f"{what}: {fault.message}", where=str(where), hint=fault.hint)
-    return EnvironmentFault(f"{what}: {error.strerror or error}", where=str(where))
-
-
 def _not_replaced(error: OSError, live: Path) -> EnvironmentFault:
     if os.name == "nt" and isinstance(error, PermissionError):
         return EnvironmentFault(
@@ -382,7 +376,7 @@ def _not_replaced(error: OSError, live: Path) -> EnvironmentFault:
             where=str(live),
             hint="close what has it open (a notebook, a BI tool, a DuckDB shell) and run again",
         )
-    return _refused("the finished warehouse could not be put in place", error, live)
+    return refused("the finished warehouse could not be put in place", error, live)
 
 
 def _not_whole(file: Path, reason: str) -> EnvironmentFault:

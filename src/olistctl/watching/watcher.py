@@ -371,5 +371,6 @@ def _one_watcher(settings: Settings) -> Iterator[None]:
         try:
             stack.enter_context(writer_lock(watch_folder(settings.state_dir), "watch"))
         except BusyError as busy:
-            raise BusyError("another `olistctl watch` is at work for this warehouse", where=busy.where) from None
+            hint = "leave the work to it, or end it first; `olistctl status` tells what it does"
+            raise BusyError("another `olistctl watch` is at work", where=busy.where, hint=hint) from None
         yield
