@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.progress import Progress as RichProgress
 
-# Of the fixed colours, those that can be read on a light and on a dark ground; what a terminal calls yellow cannot.
+# Of the fixed colours, those that can be read on a light and on a dark ground; what a terminal calls yellow cannot,
+# least of all in bold, which many show brighter.
 GREEN, ORANGE, RED = "green4", "dark_orange3", "red3"
 # Meaning is carried by words; colour only repeats it.
 _STYLES = {
     "ok": GREEN, "success": GREEN, "pass": GREEN, "loaded": GREEN,
     "genuine": GREEN, "fetched": GREEN,
     "warnings": ORANGE, "warn": ORANGE, "warning": ORANGE, "missing": ORANGE, "bad records": ORANGE,
-    "held back": ORANGE,
+    "no records": ORANGE, "held back": ORANGE,
     "failed": RED, "fail": RED, "error": RED, "refused": RED, "different": RED, "problem": RED,
 }  # fmt: skip
 _THEME = {"progress.elapsed": "none", "progress.spinner": GREEN}  # yellow, of rich's own
@@ -165,7 +166,7 @@ class Console:
             sys.stderr.write(_annotation(word, finding) + "\n")
             return
         what = f"{finding.where}: {finding.message}" if finding.where else finding.message
-        parts = [(f"{word}: ", f"bold {style}"), (printable(what), "")]
+        parts = [(f"{word}: ", style), (printable(what), "")]
         if finding.hint:
             parts += [("\n  next: ", "bold"), (printable(finding.hint), "")]
         if not _may_draw(sys.stderr):

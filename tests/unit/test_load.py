@@ -601,3 +601,11 @@ def test_what_the_rows_of_a_file_add_up_to_is_noted_when_they_are_read(desk: Des
     (amounts,) = desk.query("select amounts from etl.source_files where source = 'order_items'")[0]
     assert json.loads(amounts) == {"price": "58.90", "freight_value": "13.29"}, "of the file as it is now"
     assert desk.query("select amounts from etl.source_files where source = 'sellers'") == [("{}",)]
+
+
+def test_what_became_of_a_file_is_told_in_one_word_everywhere() -> None:
+    loaded = FileLoad("orders", "stg_orders", "o.csv", "loaded", records=5, loaded=5)
+    assert loaded.result == "loaded"
+    assert replace(loaded, loaded=4, quarantined=1, undecided=1).result == "bad records"
+    assert replace(loaded, records=0, loaded=0).result == "no records"
+    assert replace(loaded, status="held").result == "held back"

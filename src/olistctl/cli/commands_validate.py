@@ -115,8 +115,6 @@ def _render_detail(console: Console, report: ValidationReport) -> None:
 
 
 def _file_row(file: FileReport) -> list[Any]:
-    from olistctl.loading import said
-
     found, load = file.inspection, file.load
-    result = "ok" if load.is_whole else "bad records" if load.status == "loaded" else said(load.status)
+    result = "ok" if load.is_whole else load.result
     return [found.file, result, found.size_bytes / 1e6, found.records, load.bad]

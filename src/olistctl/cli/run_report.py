@@ -67,14 +67,12 @@ def render_run(console: Console, report: RunReport) -> None:
 
 
 def _render_files(console: Console, report: RunReport) -> None:
-    from olistctl.loading import said
-
     assert report.load
     shown = report.load.files if console.verbose else report.load.faulty
     console.table(
         "Files" if console.verbose else "Files that did not load whole",
         ["file", "result", "records", "loaded", "quarantined"],
-        [[f.file, said(f.status), f.records, f.loaded, f.quarantined] for f in shown],
+        [[f.file, f.result, f.records, f.loaded, f.quarantined] for f in shown],
     )
 
 

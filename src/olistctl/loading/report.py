@@ -70,6 +70,13 @@ class FileLoad:
         return not self.undecided and self.status not in FAULTY and not self.has_no_records
 
     @property
+    def result(self) -> str:
+        """What became of it, in the words that people are told."""
+        if self.has_no_records:
+            return "no records"
+        return "bad records" if self.status == LOADED and self.undecided else said(self.status)
+
+    @property
     def has_no_records(self) -> bool:
         """Tell whether the file holds a header alone, as an export that failed leaves it."""
         return self.status in (LOADED, UNCHANGED) and not self.records
