@@ -115,7 +115,7 @@ def test_what_differs_is_replaced_by_force_alone(kaggle: Kaggle, folder: Path) -
 
 def test_a_folder_in_the_place_of_a_file_is_named(kaggle: Kaggle, folder: Path) -> None:
     (folder / LARGE).mkdir(parents=True)
-    with pytest.raises(EnvironmentFault, match="cannot write") as refused:
+    with pytest.raises(EnvironmentFault, match="cannot be written: Is a directory") as refused:
         fetch(folder, ONE, force=True)
     assert refused.value.where == str(folder / LARGE)
 

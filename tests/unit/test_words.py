@@ -23,7 +23,7 @@ WITHOUT_HINT = {"Interrupted", "StatementFailed"}
 # A wrong value of a setting: the message says what is expected in its place.
 SAYS_IT_ITSELF = {"config/settings.py": {"_checked"}}
 # Options of other programs.
-FOREIGN_OPTIONS = {"--conf", "--resource-type", "--store-failures", "--upgrade"}
+FOREIGN_OPTIONS = {"--conf", "--editable", "--resource-type", "--store-failures", "--upgrade"}
 
 
 def error_classes() -> set[str]:
@@ -88,6 +88,7 @@ def named_commands(text: str) -> Iterator[str]:
 
 def is_there(call: str) -> bool:
     """Tell whether a call names a command, and only options that it has."""
+    call = call.replace("X", " ")  # what is filled in may be options
     words = [word for word in call.split() if not word.startswith("-")]
     is_group = f"{words[0]} list" in COMMANDS
     path = " ".join(words[:2]) if is_group else words[0]

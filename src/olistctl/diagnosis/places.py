@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 from olistctl.config import Settings
 from olistctl.diagnosis.check import PROBLEM, WARNING, Answer
 from olistctl.errors import ConfigError, EnvironmentFault
-from olistctl.publishing import LATEST, refused
+from olistctl.publishing import LATEST
 from olistctl.sources import find_files, load_contract
+from olistctl.warehouse import refused
 
 _ELSEWHERE = "or name another place in config/olistctl.yml"
 # What a full refresh takes beside what is there, with its Parquet release: measured 27 MB for 2.6 MB of files, 97 MB

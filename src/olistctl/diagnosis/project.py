@@ -70,8 +70,9 @@ def dbt_project(settings: Settings) -> Answer:
     """Check that the dbt project is there and knows the target, and tell whether it is the one that olistctl brings."""
     folder = settings.dbt_project
     check_project(folder)
-    profile = read_yaml(folder / "dbt_project.yml").mapping(required=["profile"])["profile"].text()
-    _check_target(read_yaml(folder / "profiles.yml"), profile, settings.target)
+    named_by = "the setting `dbt_project` names another folder"
+    profile = read_yaml(folder / "dbt_project.yml", named_by).mapping(required=["profile"])["profile"].text()
+    _check_target(read_yaml(folder / "profiles.yml", named_by), profile, settings.target)
     ours = compare_project(folder)
     if ours.is_same:
         return Answer(f"as olistctl {__version__} brings it", where=str(folder))

@@ -39,7 +39,7 @@ def own_distribution() -> Distribution:
     try:
         return distribution(NAME)
     except PackageNotFoundError:
-        message = "olistctl is not installed as a package, so that nobody knows what it needs"
+        message = "this olistctl is not installed as a package, so that nobody knows what it needs"
         raise EnvironmentFault(
             message, hint="pip install olistctl, or pip install --editable . in its checkout"
         ) from None
@@ -49,7 +49,7 @@ def needs(extra: str = "") -> tuple[Need, ...]:
     """Return what olistctl needs, or what one of its extras adds to that.
 
     Raises:
-        EnvironmentFault: olistctl is not installed as a package.
+        EnvironmentFault: this olistctl is not installed as a package.
     """
     return tuple(_needs_of(own_distribution(), extra))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from olistctl.errors import EnvironmentFault
 from olistctl.fetching.dataset import Dataset
-from olistctl.warehouse import machine_fault
+from olistctl.warehouse import refused
 
 _TOKEN = (
     "make a token at https://www.kaggle.com/settings/api and put it into ~/.kaggle/access_token, "
@@ -60,8 +60,7 @@ def fault_of(error: Exception, dataset: Dataset, folder: Path) -> EnvironmentFau
     if isinstance(error, requests.RequestException):
         return _unreachable(error, elsewhere)
     if isinstance(error, OSError):
-        reason = error.strerror or type(error).__name__
-        return machine_fault(error, folder) or EnvironmentFault(f"cannot write: {reason}", where=str(folder))
+        return refused("the files cannot be written", error, folder)
     return EnvironmentFault(f"the Kaggle client failed: {type(error).__name__}", hint=elsewhere)
 
 

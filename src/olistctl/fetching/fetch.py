@@ -13,7 +13,7 @@ from olistctl.errors import BusyError, DataError, EnvironmentFault, Interrupted
 from olistctl.fetching.checking import DIFFERENT, GENUINE, FolderReport, check
 from olistctl.fetching.dataset import OLIST, Dataset, KnownFile
 from olistctl.results import NoProgress, Progress
-from olistctl.warehouse import machine_fault
+from olistctl.warehouse import refused
 from olistctl.workers import Worker, WorkerEnded
 
 FETCHED = "fetched"
@@ -54,9 +54,7 @@ def fetch(
                 for file in lacking:
                     (place / file.name).replace(folder / file.name)
     except OSError as error:
-        reason = error.strerror or str(error)
-        where = str(error.filename2 or error.filename or folder)
-        raise machine_fault(error, folder) or EnvironmentFault(f"cannot write: {reason}", where=where) from None
+        raise refused("the files cannot be written", error, Path(error.filename2 or error.filename or folder)) from None
     except KeyboardInterrupt:
         raise Interrupted("interrupted", hint="run it again: it goes on where it was") from None
     brought = {file.name for file in lacking}
