@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from olistctl.cli.call import Call
 from olistctl.cli.commands_pipeline import SourceDir, Wait
+from olistctl.cli.watch_lines import line_of
 
 if TYPE_CHECKING:
     from olistctl.console import Console
@@ -71,21 +72,6 @@ def _teller(console: Console) -> Callable[[WatchEvent], None]:
             console.line(line_of(event))
 
     return tell
-
-
-def line_of(event: WatchEvent) -> str:
-    """Return an event as a line with its time, in this machine's zone."""
-    where = event.details.get("where")
-    hint = event.details.get("hint")
-    words = {"failed": "failed: ", "warning": "warning: ", "busy": "busy: "}.get(event.event, "")
-    place = f"{where}: " if where else ""
-    line = f"{clock_of(event)}  {words}{place}{event.message}{f'; next: {hint}' if hint else ''}"
-    return line.replace("\r", "\\r").replace("\n", "\\n")  # a name may hold one, and forge a line
-
-
-def clock_of(event: WatchEvent) -> str:
-    """Return when an event was, in this machine's zone."""
-    return f"{event.at.replace(tzinfo=UTC).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _seconds_until(text: str, now: datetime) -> float:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from olistctl.cli.commands_watch import clock_of, line_of
+from olistctl.cli.watch_lines import clock_of, line_of
 from olistctl.console import GREEN, ORANGE, Console
 from olistctl.results import printable
 

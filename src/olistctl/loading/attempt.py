@@ -1,0 +1,33 @@
+"""One attempt to load: what all its parts need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from olistctl import ledger
+from olistctl.loading.limits import Limits
+from olistctl.results import Progress
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Files that the ledger knows, by source and name.
+Known = dict[tuple[str, str], ledger.LoadedFile]
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load: where it writes, who it is, and how it judges."""
+
+    connection: DuckDBPyConnection
+    run_id: str
+    at: datetime
+    limits: Limits
+    fresh: bool  # the tables are new, and rows that stay come from the attached `live`
+    has_live: bool
+    refused: dict[str, tuple[str, str]]  # files that the CSV reader gave up on in an earlier attempt: how, and why
+    records_before: Mapping[tuple[str, str], int]
+    progress: Progress
