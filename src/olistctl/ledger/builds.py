@@ -39,11 +39,6 @@ class Build:
     is_tested: bool = False
     failed_tests: tuple[FailedTest, ...] = ()
 
-    @property
-    def is_clean(self) -> bool:
-        """Tell whether all tests have passed."""
-        return self.is_tested and not self.failed_tests
-
 
 def last_build(connection: DuckDBPyConnection) -> Build | None:
     """Return how the models were built last; None if they never were."""
