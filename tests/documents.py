@@ -22,7 +22,7 @@ from olistctl.transform import Described, read_descriptions
 ROOT = Path(__file__).resolve().parents[1]
 _SCHEMAS = {
     "core": "Dimensions and facts. A version of an SCD type 2 dimension runs from `effective_from` up to, and without, "
-    "`effective_to`; `where is_current` gives today's.",
+    "`effective_to`; `where is_current` gives today's (and the unknown member '-1').",
     "mart": "Answers, a table for each kind of question.",
     "quality": "What is odd about the data, by name, with file and line; no row is dropped for it.",
     "staging": "The clean, current version of every key of a source.",
