@@ -18,6 +18,7 @@ from olistctl.cli.app import app
 from olistctl.config import load_settings
 from olistctl.reporting.kpis import KINDS, MART
 from olistctl.transform import Described, read_descriptions
+from tests.integration.conftest import clean_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 _SCHEMAS = {
@@ -60,7 +61,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="olistctl-docs-") as folder:
         for arguments in (("init", "."), ("sample", "--orders", "300", "--out", "data/source"), ("run",)):
             subprocess.run(
-                [sys.executable, "-m", "olistctl", *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL
+                [sys.executable, "-m", "olistctl", *arguments],
+                cwd=folder,
+                env=clean_environment(),  # a variable could name another warehouse
+                check=True,
+                stdout=subprocess.DEVNULL,
             )
         for page, text in pages(Path(folder)).items():
             (ROOT / page).write_text(text, encoding="utf-8")
@@ -74,7 +79,7 @@ def _commands() -> str:
 
 
 def _data_dictionary(project: Path) -> Iterator[str]:
-    settings = load_settings(project / "config" / "olistctl.yml")
+    settings = load_settings(project / "config" / "olistctl.yml", environ={})
     described = read_descriptions(settings.dbt_artifacts)
     tables = _columns(settings.warehouse)
     yield "# Data dictionary"

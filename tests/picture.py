@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.documents import ROOT
+from tests.integration.conftest import clean_environment
 
 _WIDTH = 120
 _ORDERS = 20_000
@@ -30,7 +31,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="olistctl-") as folder:
         olistctl = [sys.executable, "-m", "olistctl"]
         for arguments in (("init", "."), ("sample", "--orders", str(_ORDERS), "--out", "data/source")):
-            subprocess.run([*olistctl, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [*olistctl, *arguments], cwd=folder, env=clean_environment(), check=True, stdout=subprocess.DEVNULL
+            )
         shown = _in_terminal([*olistctl, "run", "--full-refresh"], Path(folder))
     # Of the progress only its last state; the folder is a reader's own.
     last = _CURSOR.sub("", shown.rpartition("\x1b[2K")[2]).replace(folder, "~/olist")
@@ -44,8 +47,8 @@ def main() -> int:
 def _in_terminal(command: list[str], folder: Path) -> str:
     """Return what a command writes to a terminal."""
     terminal, other_end = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(_WIDTH), "LINES": "40"}
-    environment.pop("NO_COLOR", None)
+    environment = clean_environment(TERM="xterm-256color", COLUMNS=str(_WIDTH), LINES="40")
+    del environment["NO_COLOR"]
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=other_end, stderr=other_end)
     os.close(other_end)
     written = b""

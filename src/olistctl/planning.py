@@ -20,7 +20,7 @@ from olistctl.loading.detection import NEW, unread
 from olistctl.loading.report import HELD, MISSING, UNCHANGED
 from olistctl.reading import Inspection, table_of
 from olistctl.results import Finding, Progress
-from olistctl.sources import Contract, Fingerprints, SourceFile, find_files
+from olistctl.sources import NO_FILES, Contract, Fingerprints, SourceFile, find_files
 from olistctl.spark import built_elsewhere
 from olistctl.transform import affected_models, project_sha256
 from olistctl.validation import inspect_all
@@ -132,8 +132,7 @@ def files_present(
         raise ConfigError(
             "none of the nine CSVs is there",
             where=str(source_dir),
-            hint="name their folder with --source-dir, or get them with `olistctl fetch`, "
-            "or make a sample with `olistctl sample`",
+            hint=NO_FILES,
         )
     names = [file.name for file in files]
     for name in sorted(accepted - set(names)):

@@ -42,11 +42,6 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def pid(self) -> int | None:
-        """The id of the process; None when there is none."""
-        return self._process.pid if self._process else None
-
-    @property
     def is_alive(self) -> bool:
         """Tell whether the process has started and not ended."""
         return self._process is not None and self._process.poll() is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -258,3 +259,39 @@ def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
     assert completed("olistctl st", 1) == ["status"]
     assert completed("olistctl run --full", 2) == ["--full-refresh"]
     assert completed("olistctl quarantine re", 2) == ["replay", "reopen"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code"),
+    [
+        (("--version",), 1, 0),
+        (("rum",), 2, 2),
+        (("doctor",), 2, 2),
+        (("status",), 1, 2),
+    ],
+)
+def test_a_stream_that_is_closed_changes_no_exit_code(
+    arguments: tuple[str, ...], closed: int, code: int, tmp_path: Path
+) -> None:
+    line = shlex.join([sys.executable, "-m", "olistctl", *arguments])
+    done = subprocess.run(
+        ["sh", "-c", f"{line} {closed}>&-"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_reader_of_the_help_may_go(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "olistctl", "--help"], stdout=writer, stderr=subprocess.PIPE, env=clean_environment()
+    )
+    os.close(writer)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (141, b"")

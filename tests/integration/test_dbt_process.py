@@ -44,8 +44,8 @@ def dbt() -> Iterator[DbtProcess]:
 
 
 def pid_of(dbt: DbtProcess) -> int:
-    assert dbt._worker.pid
-    return dbt._worker.pid
+    assert dbt._worker._process
+    return dbt._worker._process.pid
 
 
 def test_calls_share_a_process_that_lets_go_of_the_warehouse(project: Project, dbt: DbtProcess) -> None:
@@ -109,7 +109,7 @@ from olistctl.transform import BUILD, DbtPlace, DbtProcess
 
 class Leave(NoProgress):
     def advance(self, amount=1, doing=None):
-        print(dbt._worker.pid, flush=True)
+        print(dbt._worker._process.pid, flush=True)
         os.kill(os.getpid(), 9)
 
 folder = Path(sys.argv[1])

@@ -21,7 +21,7 @@ def empty(tmp_path: Path) -> Project:
 
 
 def checks(output: str) -> dict[str, dict[str, Any]]:
-    return {check["name"]: check for check in json.loads(output)}
+    return {check["name"]: check for check in json.loads(output)["checks"]}
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
@@ -89,7 +89,9 @@ def test_dbt_is_not_imported_and_a_package_that_breaks_is_told(empty: Project, t
         package.mkdir(parents=True)
         (package / "__init__.py").write_text(f"raise ImportError('{name} is broken')\n")
         done = empty.call("doctor", "--json", PYTHONPATH=str(package.parent))
-        wrong = {check["name"]: check["found"] for check in json.loads(done.stdout) if check["status"] != "ok"}
+        wrong = {
+            check["name"]: check["found"] for check in json.loads(done.stdout)["checks"] if check["status"] != "ok"
+        }
         assert wrong == ({} if name == "dbt" else {"memory": "a package cannot be imported: duckdb is broken"})
         assert done.returncode == (2 if wrong else 0)
 

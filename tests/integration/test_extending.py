@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,8 @@ _AFTER = re.compile(r"After `([^`]+)` in\s`([^`]+)`$")
 
 
 @pytest.fixture(scope="module")
-def extended(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project, with the source of olistctl beside it, to which every step of the page is done."""
+def extended(built: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Any]:
+    """A project, the source of olistctl beside it, to which every step of the page is done, and what a run says."""
     folder = tmp_path_factory.mktemp("extended") / "project"
     shutil.copytree(built.folder, folder, symlinks=True)
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
@@ -37,35 +38,35 @@ def extended(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Projec
     lines = file.read_text(encoding="utf-8").splitlines()
     lines[1] = f"{seller},{month},0.01"  # the page's sellers are none of the sample's
     file.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    return project
+    return project, project.json("run")
 
 
-def test_a_source_a_model_and_a_rule_are_added_as_the_page_says(extended: Project) -> None:
-    checked = extended.json("validate")
+def test_a_source_a_model_and_a_rule_are_added_as_the_page_says(extended: tuple[Project, Any]) -> None:
+    project, report = extended
+    checked = project.json("validate")
     loads = {file["inspection"]["file"]: file["load"]["records"] for file in checked["files"]}
     assert loads["seller_targets.csv"] == 3
-    report = extended.json("run")
     assert report["status"] in ("success", "warnings")
-    assert extended.query("select is_reached, count(*) from mart.mart_seller_targets group by all order by all") == [
+    assert project.query("select is_reached, count(*) from mart.mart_seller_targets group by all order by all") == [
         (False, 2),
         (True, 1),
     ]
-    assert extended.query(
+    assert project.query(
         "select row_count > 0, violation_count from quality.dq_rules where rule = 'installments_within_two_years'"
     ) == [(True, 0)]
     assert {"unique_mart_seller_targets_seller_target_key"} <= {node["name"] for node in report["tests"]["nodes"]}
-    assert extended.value("select count(*) from core.fact_orders") == ORDERS
-    assert "equal" in extended.ok("verify").stdout
+    assert project.value("select count(*) from core.fact_orders") == ORDERS
+    assert "equal" in project.ok("verify").stdout
 
 
-def test_a_command_is_added_as_the_page_says(extended: Project) -> None:
-    extended.ok("run")
+def test_a_command_is_added_as_the_page_says(extended: tuple[Project, Any]) -> None:
+    project, _ = extended
 
     def call(*arguments: str) -> str:
         done = subprocess.run(
-            extended.command(*arguments),
-            cwd=extended.folder,
-            env=clean_environment(PYTHONPATH=str(extended.folder / "src")),
+            project.command(*arguments),
+            cwd=project.folder,
+            env=clean_environment(PYTHONPATH=str(project.folder / "src")),
             capture_output=True,
             text=True,
             check=True,

@@ -126,7 +126,7 @@ def test_a_refusal_is_told_without_the_token(empty: Project, kaggle: Kaggle) -> 
 
 def test_without_the_extra_the_error_says_how_to_get_it(empty: Project, kaggle: Kaggle) -> None:
     (empty.folder / "site").mkdir()
-    (empty.folder / "site" / "kagglehub.py").write_text("raise ModuleNotFoundError('kagglehub')\n")
+    (empty.folder / "site" / "kagglehub.py").write_text("raise ModuleNotFoundError(name='kagglehub')\n")
     done = subprocess.run(
         empty.command("fetch"),
         cwd=empty.folder,
@@ -187,7 +187,7 @@ def test_a_call_that_is_stopped_leaves_nothing_half_and_goes_on(
     assert stopped.returncode == code
     assert visible(empty.source_dir) == []
     if number != signal.SIGKILL:
-        assert "next: run it again: it goes on where it was" in told
+        assert "next: run it again, it goes on where it was" in told
     kaggle.holds_after = None
     kaggle.asked.clear()
     assert fetch(empty, kaggle).returncode == 0

@@ -117,6 +117,7 @@ for _panel, _name, _function in (
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     interruption.listen()
+    calls.open_missing_streams()
     calls.show_every_letter()
     code = ExitCode.DONE
     try:
@@ -127,6 +128,11 @@ def main() -> NoReturn:
         _leave(error)
     except KeyboardInterrupt:
         _leave(Interrupted("interrupted"))
+    except (
+        SystemExit
+    ):  # Typer's own, where the reader of the help has gone, or an interruption came outside of a command
+        calls.abandon_stdout()
+        code = ExitCode.PIPE_CLOSED
     except Exception as error:
         _leave(interruption.stopped() or _fault(error) or _bug(error))
     if stop := interruption.stopped():  # Typer makes an exit of its own of an interruption outside of a command
@@ -139,7 +145,8 @@ def _leave_for(complaint: TyperException) -> NoReturn:
     calls.remember({"json": "--json" in sys.argv})  # which it has not come to, perhaps
     if error := usage_error(complaint):
         _leave(error)
-    typer.echo(complaint.format_message(), err=True)
+    with suppress(OSError):  # as in `_leave`
+        typer.echo(complaint.format_message(), err=True)
     sys.exit(ExitCode.USAGE)
 
 

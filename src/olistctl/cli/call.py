@@ -133,6 +133,13 @@ def abandon_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def open_missing_streams() -> None:
+    """Let what is read from or written to a stream that the caller has closed come from nowhere, and go there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the lowest descriptor is free, which is the stream's own
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
+
+
 def show_every_letter() -> None:
     """Let what stdout's encoding cannot hold be shown as escapes, as on stderr: a name must not end a command."""
     if isinstance(sys.stdout, TextIOWrapper):

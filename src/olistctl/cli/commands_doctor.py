@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,7 +31,7 @@ def doctor(call: Call, source_dir: SourceDir = None) -> None:
     with call.console.progress() as progress:
         diagnosis = examine(partial(call.settings, source_dir=source_dir), progress)
     if call.json:
-        call.console.json(diagnosis.checks)
+        call.console.json(diagnosis)
     else:
         _render(call.console, diagnosis)
     if diagnosis.having(PROBLEM):
@@ -41,7 +42,11 @@ def _render(console: Console, diagnosis: Diagnosis) -> None:
     from olistctl.diagnosis import PROBLEM, WARNING
     from olistctl.results import counted
 
-    rows = [[check.name, check.status, check.found, check.where] for check in diagnosis.checks]
+    # A place is shown whole, as all paths are, so that it can be copied.
+    rows = [
+        [check.name, check.status, check.found, Path(check.where) if check.where else None]
+        for check in diagnosis.checks
+    ]
     console.table("What was checked", ["check", "result", "found", "where"], rows)
     problems, warnings = diagnosis.having(PROBLEM), diagnosis.having(WARNING)
     console.warnings(_findings(warnings))

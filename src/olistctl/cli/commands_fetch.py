@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,7 +56,7 @@ def fetch(
         console.problems(faults)
         raise typer.Exit(ExitCode.DATA)
     if not call.json:
-        there = "" if out is None else f" --source-dir {out}"
+        there = "" if out is None else f" --source-dir {quote(str(out))}"
         console.line(f"All {len(report.files)} files are the genuine ones. Next: `olistctl run{there}`")
 
 
@@ -84,7 +85,7 @@ def _faults(report: FolderReport, out: Path | None) -> list[Finding]:
     from olistctl.fetching import DIFFERENT, MISSING
     from olistctl.results import Finding
 
-    there = "" if out is None else f" --out {out}"
+    there = "" if out is None else f" --out {quote(str(out))}"
     faults = (
         (MISSING, "missing", f"olistctl fetch{there}"),
         (DIFFERENT, "not the genuine files", f"olistctl fetch --force{there}"),

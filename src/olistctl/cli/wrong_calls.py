@@ -19,7 +19,7 @@ _WORDS = (
 def usage_error(complaint: Any) -> UsageError | None:
     """Return a complaint of Typer as an error; None for one that is the help, since nothing was asked for."""
     text = complaint.format_message()
-    context = complaint.ctx
+    context = getattr(complaint, "ctx", None)
     if context and text == context.get_help():
         return None
     message, _, near = text.partition(" Did you mean ")

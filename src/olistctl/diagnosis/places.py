@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 
 from olistctl.config import Settings
@@ -108,8 +109,11 @@ def _writable(folder: Path, file: Path | None = None) -> Answer:
     """Check that a folder can be written, or made; and that a file in it can, where it is there."""
     with _trial(folder):
         pass
+    if file and file.exists() and not file.is_file():
+        hint = f"move it away, {_ELSEWHERE}"
+        raise EnvironmentFault("something else lies where the file should be", where=str(file), hint=hint)
     if file and file.exists() and not os.access(file, os.W_OK):
-        hint = f"it may be of another user (ls -l {file}): let this one write it, {_ELSEWHERE}"
+        hint = f"it may be of another user (ls -l {quote(str(file))}): let this one write it, {_ELSEWHERE}"
         raise EnvironmentFault("no permission to write the file", where=str(file), hint=hint)
     return Answer("can be written" if folder.exists() else "is not there yet, and can be made", where=str(folder))
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from shlex import quote
+from typing import Any
 
-from olistctl import __version__
+from olistctl import __version__, ledger
 from olistctl.config import Settings
-from olistctl.config.strict_yaml import Node, nearest_hint, read_yaml
+from olistctl.config.strict_yaml import nearest_hint
 from olistctl.diagnosis.check import WARNING, Answer
 from olistctl.diagnosis.requirements import needs, unmet
-from olistctl.errors import ConfigError
+from olistctl.errors import ConfigError, OlistctlError
 from olistctl.loading import Limits
 from olistctl.notify import NOT_INSTALLED
 from olistctl.planning import files_present, find_standing, fingerprints_of
@@ -18,6 +21,7 @@ from olistctl.results import counted
 from olistctl.sources import Contract, load_contract
 from olistctl.spark import check_cluster
 from olistctl.transform import check_project
+from olistctl.warehouse import read_only
 
 _NAMED = 5  # files, before the rest is only counted
 
@@ -51,7 +55,7 @@ def source_files(settings: Settings) -> Answer:
         hint = "deliver them there; without them a run goes on, and their tables keep the rows that they have"
         return Answer(f"{told}; missing: {_named(away)}", WARNING, str(settings.source_dir), hint)
     if closed := [path.name for path in there if not os.access(path, os.R_OK)]:
-        hint = f"let this user read them: chmod u+r {settings.source_dir}/*.csv"
+        hint = f"let this user read them: chmod u+r {quote(str(settings.source_dir))}/*.csv"
         return Answer(f"{told}; not to be read: {_named(closed)}", WARNING, str(settings.source_dir), hint)
     return Answer(told, where=str(settings.source_dir))
 
@@ -70,9 +74,11 @@ def dbt_project(settings: Settings) -> Answer:
     """Check that the dbt project is there and knows the target, and tell whether it is the one that olistctl brings."""
     folder = settings.dbt_project
     check_project(folder)
-    named_by = "the setting `dbt_project` names another folder"
-    profile = read_yaml(folder / "dbt_project.yml", named_by).mapping(required=["profile"])["profile"].text()
-    _check_target(read_yaml(folder / "profiles.yml", named_by), profile, settings.target)
+    profile = _read(folder / "dbt_project.yml").get("profile")
+    targets = _read(folder / "profiles.yml").get(str(profile), {}).get("outputs")
+    if targets and settings.target not in targets:
+        message = f"dbt knows no target '{settings.target}'"
+        raise ConfigError(message, where=str(folder / "profiles.yml"), hint=nearest_hint(settings.target, targets))
     ours = compare_project(folder)
     if ours.is_same:
         return Answer(f"as olistctl {__version__} brings it", where=str(folder))
@@ -88,7 +94,11 @@ def models(settings: Settings) -> Answer:
     unread = Contract(settings.contract_file, ())  # only the files would need it
     standing = find_standing(settings, unread, Limits.of(settings), fingerprints_of(settings), with_files=False)
     if standing is None:
-        return Answer("not known: its ledger cannot be read", WARNING, next="see to `warehouse`, then olistctl run")
+        if _has_older_ledger(settings):
+            return Answer("not known before the next run, which renews the ledger of an older release")
+        return Answer(
+            "not known: warehouse or dbt project cannot be read", WARNING, next="see to these, then olistctl run"
+        )
     if standing.outdated:
         return Answer(f"the next run builds all of them: {standing.outdated}", WARNING, next="olistctl run")
     if standing.unbuilt:
@@ -102,10 +112,24 @@ def cluster(settings: Settings) -> Answer:
     return Answer("it can be used", where=f"{settings.spark_host}:{settings.spark_port}")
 
 
-def _check_target(profiles: Node, profile: str, target: str) -> None:
-    outputs = profiles.mapping(required=[profile])[profile].mapping(required=["outputs"])["outputs"]
-    if target not in (known := outputs.mapping()):
-        raise outputs.error(f"dbt knows no target '{target}'", nearest_hint(target, known))
+def _has_older_ledger(settings: Settings) -> bool:
+    try:
+        with read_only(settings.warehouse) as connection:
+            return ledger.is_present(connection) and not ledger.is_current(connection)
+    except OlistctlError:
+        return False
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return a file of dbt's, as dbt reads it."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"dbt cannot read it: {reason}", where=str(file), hint="mend it there") from None
+    return content if isinstance(content, dict) else {}
 
 
 def _named(names: list[str] | tuple[str, ...]) -> str:

@@ -29,7 +29,7 @@ def watcher(settings: Settings) -> Answer:
     if state.is_late:
         return Answer(state.summary, WARNING, next=f"end it (kill {state.pid}) and start it anew: olistctl watch")
     if state.is_alive and state.failure:
-        return Answer(f"{state.summary} Its last run failed: {state.failure}", WARNING, next="olistctl status")
+        return Answer(f"{state.summary}; its last run failed: {state.failure}", WARNING, next="olistctl status")
     return Answer(state.summary)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from olistctl.errors import EnvironmentFault
@@ -17,7 +18,7 @@ _TOKEN = (
     "make a token at https://www.kaggle.com/settings/api and put it into ~/.kaggle/access_token, "
     "or into the environment as KAGGLE_API_TOKEN"
 )
-_AGAIN = "run it again, it goes on where it was"
+AGAIN = "run it again, it goes on where it was"
 # By the name of the error, or of the one that it was made of; None: what a browser may do better.
 _LOST: tuple[tuple[str, str, str | None], ...] = (
     ("ProxyError", "the proxy gives no connection", "look at the environment variable HTTPS_PROXY"),
@@ -28,7 +29,7 @@ _LOST: tuple[tuple[str, str, str | None], ...] = (
     ),
     ("NameResolutionError", "its name cannot be resolved", None),
     ("Timeout", "it does not answer", None),
-    ("ChunkedEncodingError", "the connection was lost", _AGAIN),
+    ("ChunkedEncodingError", "the connection was lost", AGAIN),
     ("ConnectionError", "there is no connection", None),
 )
 
@@ -37,7 +38,7 @@ def by_browser(dataset: Dataset, folder: Path) -> str:
     """Say how the files are got into a folder without the client."""
     return (
         f"download {dataset.description.page} in a browser, unzip it into {folder}, "
-        f"and run `olistctl fetch --check --out {folder}`"
+        f"and run `olistctl fetch --check --out {quote(str(folder))}`"
     )
 
 
@@ -59,6 +60,9 @@ def fault_of(error: Exception, dataset: Dataset, folder: Path) -> EnvironmentFau
         return _refused(error.response, elsewhere)
     if isinstance(error, requests.RequestException):
         return _unreachable(error, elsewhere)
+    if isinstance(error, OSError) and error.errno is None:  # of requests, which does not find what a variable names
+        hint = "look at the environment variables REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE"
+        return EnvironmentFault("the file of trusted certificates cannot be used", hint=hint)
     if isinstance(error, OSError):
         return refused("the files cannot be written", error, folder)
     return EnvironmentFault(f"the Kaggle client failed: {type(error).__name__}", hint=elsewhere)
@@ -83,8 +87,8 @@ def _refused(response: Any, elsewhere: str) -> EnvironmentFault:
     if code == 429:
         pause = str(response.headers.get("Retry-After", ""))
         when = f"in {pause} seconds" if pause.isdecimal() else "in some minutes"
-        return EnvironmentFault("Kaggle has had too many requests (HTTP 429)", hint=f"{_AGAIN}: {when}")
-    return EnvironmentFault(f"Kaggle answers with HTTP {code}", hint=f"{_AGAIN}; or {elsewhere}")
+        return EnvironmentFault("Kaggle has had too many requests (HTTP 429)", hint=f"{AGAIN}: {when}")
+    return EnvironmentFault(f"Kaggle answers with HTTP {code}", hint=f"{AGAIN}; or {elsewhere}")
 
 
 def _is_signed_in(response: Any) -> bool:

@@ -12,6 +12,7 @@ from olistctl import interruption
 from olistctl.errors import BusyError, DataError, EnvironmentFault, Interrupted
 from olistctl.fetching.checking import DIFFERENT, GENUINE, FolderReport, check
 from olistctl.fetching.dataset import OLIST, Dataset, KnownFile
+from olistctl.fetching.faults import AGAIN
 from olistctl.results import NoProgress, Progress
 from olistctl.warehouse import refused
 from olistctl.workers import Worker, WorkerEnded
@@ -53,16 +54,22 @@ def fetch(
             with interruption.held():  # a watcher takes them for one delivery
                 for file in lacking:
                     (place / file.name).replace(folder / file.name)
+    except BrokenPipeError:  # of the progress
+        raise
     except OSError as error:
         raise refused("the files cannot be written", error, Path(error.filename2 or error.filename or folder)) from None
     except KeyboardInterrupt:
-        raise Interrupted("interrupted", hint="run it again: it goes on where it was") from None
+        raise Interrupted("interrupted", hint=AGAIN) from None
     brought = {file.name for file in lacking}
     files = (replace(file, result=FETCHED if file.name in brought else file.result) for file in report.files)
     return replace(report, files=tuple(files))
 
 
 def _refuse_different(report: FolderReport, force: bool) -> None:
+    folders = [file.name for file in report.files if (report.folder / file.name).is_dir()]
+    if folders:  # a file does not take the place of one
+        message = f"a folder lies where the file goes: {', '.join(folders)}"
+        raise EnvironmentFault(message, where=str(report.folder), hint="move it away, then try again")
     different = report.having(DIFFERENT)
     if different and not force:
         raise DataError(
@@ -92,9 +99,9 @@ def _workplace(folder: Path) -> Iterator[Path]:
         yield place
         is_done = True
     finally:
-        lock.release()
         if is_done or not any(path.is_file() for path in place.rglob("*") if path.name != lock_file.name):
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(place, ignore_errors=True)  # under the lock, or it would be another call's by now
+        lock.release()
 
 
 def _bring(
@@ -106,9 +113,7 @@ def _bring(
         worker.send("bring", (dataset, files, place, stalled_seconds), {})
         kind, content = worker.answer(progress)
     except WorkerEnded as ended:
-        raise EnvironmentFault(
-            f"the Kaggle client ended {ended}", hint="run it again: it goes on where it was"
-        ) from None
+        raise EnvironmentFault(f"the Kaggle client ended {ended}", hint=AGAIN) from None
     finally:
         worker.close()
     if kind == "failed":

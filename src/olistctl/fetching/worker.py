@@ -13,7 +13,7 @@ from pathlib import Path
 from olistctl.errors import DataError, EnvironmentFault
 from olistctl.fetching.checking import GENUINE, standing
 from olistctl.fetching.dataset import Dataset, KnownFile
-from olistctl.fetching.faults import by_browser, fault_of, is_connection_lost, unreadable_credentials
+from olistctl.fetching.faults import AGAIN, by_browser, fault_of, is_connection_lost, unreadable_credentials
 from olistctl.results import Progress
 from olistctl.sources import sha256_of
 from olistctl.workers import serve
@@ -33,7 +33,10 @@ def bring(
     _prepare_client()
     progress.start("Fetching", sum(file.bytes for file in files))
     for file in files:
-        _Fetched(dataset, file, place, stalled_seconds, progress).bring()
+        try:
+            _Fetched(dataset, file, place, stalled_seconds, progress).bring()
+        except OSError as error:
+            raise fault_of(error, dataset, place.parent) from None
     progress.finish()
 
 
@@ -108,7 +111,7 @@ class _Fetched:
                 raise EnvironmentFault(
                     f"Kaggle has sent nothing for {self._stalled_seconds:g} seconds",
                     where=self._file.name,
-                    hint=f"run it again, it goes on where it was; or {by_browser(self._dataset, self._folder)}",
+                    hint=f"{AGAIN}; or {by_browser(self._dataset, self._folder)}",
                 )
         return came.result()
 
@@ -145,10 +148,16 @@ def _prepare_client() -> None:
     os.environ |= {"DISABLE_KAGGLE_CACHE": "true", "DISABLE_COLAB_CACHE": "true"}
     try:
         from kagglehub.config import get_kaggle_credentials
-    except ImportError:
+    except ImportError as error:
+        if error.name != "kagglehub":
+            message = f"the Kaggle client cannot be imported: {error}"
+            raise EnvironmentFault(message, hint="pip install --upgrade 'olistctl[kaggle]'") from None
         raise EnvironmentFault(
             "fetching needs the Kaggle client, which is not installed", hint="pip install 'olistctl[kaggle]'"
         ) from None
+    except RuntimeError:  # the client looks for a home folder when it is imported
+        hint = "name any folder that can be written: HOME=/tmp olistctl fetch"
+        raise EnvironmentFault("this user has no home folder, which the Kaggle client needs", hint=hint) from None
     try:
         get_kaggle_credentials()
     except Exception:

@@ -29,6 +29,12 @@ class SourceFile:
             return name.decode("utf-8", errors="backslashreplace") + " (not UTF-8)"
 
 
+NO_FILES = (
+    "name the folder with the nine CSVs with --source-dir, or get them with `olistctl fetch`, "
+    "or make a sample with `olistctl sample`"
+)
+
+
 def find_files(contract: Contract, source_dir: Path) -> tuple[SourceFile, ...]:
     """Return every file of the folder that feeds a source, and a missing base file as not existing.
 
@@ -43,8 +49,7 @@ def find_files(contract: Contract, source_dir: Path) -> tuple[SourceFile, ...]:
         raise ConfigError(
             f"the source folder cannot be read: {error.strerror}",
             where=str(source_dir),
-            hint="name the folder with the nine CSVs with --source-dir, or get them with `olistctl fetch`, "
-            "or make a sample with `olistctl sample`",
+            hint=NO_FILES,
         ) from None
     found: list[SourceFile] = []
     for source in contract.sources:

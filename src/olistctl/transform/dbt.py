@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -235,5 +236,5 @@ def _explain(exception: BaseException | None, place: DbtPlace, hint: str = "noth
         return fault
     text = _clean(str(exception)) if exception else "dbt gave no result"
     if "dbt deps" in text:  # a run downloads nothing
-        hint = f"cd {place.project} && dbt deps, then try again; {hint}"
+        hint = f"cd {shlex.quote(str(place.project))} && dbt deps, then try again; {hint}"
     return TransformError(f"dbt could not run: {text}", where=str(place.project), hint=hint)
