@@ -351,17 +351,17 @@ def sparse(file: Path, size: int) -> None:
 
 
 def test_a_disk_too_small_for_a_full_refresh(sound: Settings) -> None:
-    sparse(sound.source_dir / NAMES["orders"], free := shutil.disk_usage(sound.source_dir).free)
+    sparse(sound.source_dir / NAMES["orders"], shutil.disk_usage(sound.source_dir).free)
     check = found(sound)["disk"]
     assert (check.status, check.where) == (WARNING, str(sound.warehouse.parent))
-    assert f"free, and a full refresh takes about {3 * free / 1e9:,.0f}" in check.found
+    assert " free, and a full refresh takes about " in check.found
 
 
 def test_a_disk_too_small_for_any_run(sound: Settings) -> None:
-    sparse(sound.warehouse, size := 2 * shutil.disk_usage(sound.source_dir).free)
+    sparse(sound.warehouse, 2 * shutil.disk_usage(sound.source_dir).free)
     check = found(sound)["disk"]
     assert (check.status, check.where) == (PROBLEM, str(sound.warehouse.parent))
-    assert f"free, and a run begins with a copy of {size / 1e9:,.0f}" in check.found
+    assert " free, and a run begins with a copy of " in check.found
     assert "free space" in (check.next or "")
 
 
@@ -474,9 +474,10 @@ def test_a_ledger_of_an_older_release_is_told(sound: Settings) -> None:
     with duckdb.connect(str(sound.warehouse)) as connection:
         ledger.create(connection)
         connection.execute("drop table etl.tickets")
-    check = found(sound)["warehouse"]
-    assert check.status == OK
-    assert "an older release" in check.found
+    checks = found(sound)
+    for name in ("warehouse", "models"):
+        assert checks[name].status == OK
+        assert "an older release" in checks[name].found
 
 
 def test_models_that_a_run_would_build(sound: Settings) -> None:

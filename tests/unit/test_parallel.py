@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,15 @@ def test_an_error_ends_all(database: duckdb.DuckDBPyConnection) -> None:
     assert len(done) < 1_000
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Python hear of SIGINT, which a shell may have switched off for what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_ends_what_runs(database: duckdb.DuckDBPyConnection) -> None:
     begun = threading.Event()
 
