@@ -163,7 +163,8 @@ def problems(yard: Yard) -> dict[str, str]:
     """What `olistctl doctor` finds that keeps olistctl from working."""
     done = yard.call("doctor", "--json")
     assert done.returncode == 2, done.stderr
-    return {check["name"]: check["found"] for check in json.loads(done.stdout)["checks"] if check["status"] == "problem"}
+    checks = json.loads(done.stdout)["checks"]
+    return {check["name"]: check["found"] for check in checks if check["status"] == "problem"}
 
 
 # --- files that are no warehouse ---
