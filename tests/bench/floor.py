@@ -8,19 +8,17 @@ the same data tests. `floor_process.py` executes it; nothing that is not SQL sta
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 from olistctl.config.settings import KEYS
 from olistctl.reading.guards import SQL_TYPES
 from olistctl.reading.raw_table import IS_CURRENT, METADATA_COLUMNS
 from olistctl.sources import Contract, Source
-from olistctl.transform.compiled import Compiled, kept_compiled
+from olistctl.transform.compiled import Compiled, CompiledModel, kept_compiled, kept_compiled_anew
 
-_Node = Mapping[str, Any]
 _LOADED_AT = "2000-01-01 00:00:00"
 
 
@@ -52,17 +50,21 @@ def plan_floor(contract: Contract, data: Path, target: Path, database: Path) -> 
 
     `database` must have the name of the warehouse that dbt compiled for: compiled SQL names it.
     """
-    nodes: dict[str, _Node] = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
-    models = [node for node in _in_graph_order(nodes) if node["config"]["materialized"] != "ephemeral"]
+    anew = kept_compiled_anew(target.parent)
     compiled = kept_compiled(target.parent) or Compiled(())
-    schemas = sorted({"raw", *(node["schema"] for node in models)})
+    if anew is None or anew.needs_dbt:
+        raise ValueError("dbt has not compiled all models for a full refresh")
+    models = _in_graph_order(anew.models)
+    if {model.relation for model in models} & {relation[:2] for relation in anew.standing}:
+        raise ValueError("they were not compiled for an empty warehouse")
+    schemas = sorted({"raw", *(model.relation[0] for model in models)})
     return FloorPlan(
         database=str(database),
         config={"storage_compatibility_version": KEYS["publish.storage_version"].default},
         phases={
             "schemas": [f'create schema if not exists "{schema}"' for schema in schemas],
             "load": [_load(source, data) for source in contract.sources],
-            "models": [_create(node, target) for node in models],
+            "models": [_create(model) for model in models],
         },
         tests=[PlannedTest(test.name, test.query, test.severity != "warn") for test in compiled.tests],
     )
@@ -75,11 +77,11 @@ def sources_beside_raw(target: Path) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(table for table in tables if table[0] != "raw"))
 
 
-def _in_graph_order(nodes: Mapping[str, _Node]) -> Iterator[_Node]:
-    """Give seeds, models and snapshots, each after what it reads."""
-    built = {key: node for key, node in nodes.items() if node["resource_type"] in ("seed", "model", "snapshot")}
-    graph = {key: [above for above in node["depends_on"]["nodes"] if above in built] for key, node in built.items()}
-    return (built[key] for key in TopologicalSorter(graph).static_order())
+def _in_graph_order(models: Sequence[CompiledModel]) -> list[CompiledModel]:
+    """Return the models and snapshots, each after what it reads."""
+    by_name = {model.name: model for model in models}
+    graph = {model.name: [name for name in model.after if name in by_name] for model in models}
+    return [by_name[name] for name in TopologicalSorter(graph).static_order()]
 
 
 def _load(source: Source, data: Path) -> str:
@@ -103,26 +105,19 @@ def _load(source: Source, data: Path) -> str:
     """
 
 
-def _create(node: _Node, target: Path) -> str:
-    """Return the statement that builds a model or snapshot where dbt would."""
-    materialized = node["config"]["materialized"]
-    if node["resource_type"] == "snapshot":
-        # dbt compiles a snapshot into no file of its own; into an empty warehouse it runs a plain create table.
-        sql = _sql(target, "run", node)
-        if not sql.startswith("create"):
-            raise ValueError(f"{node['name']} did not start from an empty warehouse")
-        return sql
-    if materialized not in ("table", "view", "incremental"):
-        raise ValueError(f"the floor does not know how to build {node['name']}: it is a {materialized}")
-    kind = "view" if materialized == "view" else "table"
-    return f"create {kind} {node['relation_name']} as {_sql(target, 'compiled', node)}"
-
-
-def _sql(target: Path, kind: str, node: _Node) -> str:
-    """Read what dbt wrote for a model or snapshot."""
-    file = target / kind / str(node["package_name"]) / str(node["original_file_path"])
-    text = file.read_text(encoding="utf-8")
-    return text.strip().removesuffix(";")
+def _create(model: CompiledModel) -> str:
+    """Return the statement that builds a model or snapshot into an empty warehouse."""
+    kind = "view" if model.materialized == "view" else "table"
+    query = f"({model.sql})"
+    if model.materialized == "snapshot":
+        now = "cast(now() as timestamp)"
+        identity = f"md5(coalesce(cast({model.unique_key} as varchar), '') || '|' || cast({now} as varchar))"
+        query = (
+            f"select *, {identity} as dbt_scd_id, {now} as dbt_updated_at, {now} as dbt_valid_from, "
+            f"cast(null as timestamp) as dbt_valid_to from {query}"
+        )
+    schema, name = model.relation
+    return f'create {kind} "{schema}"."{name}" as {query}'
 
 
 def _text(value: str) -> str:

@@ -19,6 +19,7 @@ from olistctl.transform import (
     VIEWS,
     DbtPlace,
     DbtReport,
+    LeftToDbt,
     affected_models,
     dbt,
     invoking,
@@ -27,8 +28,10 @@ from olistctl.transform import (
     run_models,
     selectors,
 )
-from olistctl.transform.compiling import compile_project
+from olistctl.transform.compiling import compile_anew, compile_project
 from olistctl.transform.dbt import prepare_dbt, run_dbt
+from olistctl.warehouse import Standing, standing
+from tests.comparison import RUN_METADATA, contents
 from tests.integration.conftest import Project
 
 BY_ORDER = ("int_order_enriched", "fact_orders", "fact_order_items", "fact_payments", "fact_reviews")
@@ -120,6 +123,11 @@ class Warehouse:
     @property
     def artifacts(self) -> Path:
         return self.project.folder / "data" / ".olist_dw" / "dbt"
+
+    def kinds(self) -> Standing:
+        """The tables and views that stand."""
+        with duckdb.connect(str(self.project.warehouse)) as connection:
+            return standing(connection)
 
     def contents(self, *more: str) -> dict[str, tuple[int, str]]:
         found = self.project.contents("intermediate", "core", "mart", *more)
@@ -424,6 +432,55 @@ def test_what_only_dbt_can_build_is_left_to_dbt(warehouse: Warehouse) -> None:
     assert compiled.models_about(["stg_geolocation"]), "what changes elsewhere does not touch them"
     for name in ("hooked", "asking", "merging", "plain", "seen"):
         (models / f"{name}.sql").unlink()
+
+
+BUILT = ("staging", "intermediate", "core", "mart", "quality", "snapshots")
+# When versions began and ended, and what is made of it; dbt looks at the clock anew for each snapshot.
+MOMENTS = {"dbt_valid_from", "dbt_valid_to", "dbt_scd_id", "effective_from", "effective_to", "customer_key"}
+
+
+@pytest.mark.parametrize("before", ["nothing", "history", "everything"])
+def test_a_full_refresh_without_dbt_is_that_of_dbt(project: Project, before: str) -> None:
+    change = Warehouse(project, load_contract(project.folder / "config" / "sources.yml"))
+    kept = {"nothing": (), "history": ("quality", "snapshots"), "everything": BUILT}[before]
+    for schema in set(BUILT) - set(kept):
+        change.execute(f"drop schema {schema} cascade")
+    change.execute("update raw.stg_customers set customer_city = 'longe' where hash(customer_id) % 5 = 0")
+    change.execute("delete from raw.stg_customers where hash(customer_id) % 7 = 0")
+    if before == "everything":
+        change.execute("drop view staging.stg_orders; create table staging.stg_orders as select 1 as was_a_table")
+        change.execute("drop table core.dim_date; create view core.dim_date as select 1 as was_a_view")
+    change.mark_current()
+    shutil.copy(project.warehouse, change.before)
+
+    report = change.build(full_refresh=True)
+    by_dbt, kinds = contents(project.warehouse, BUILT, without=RUN_METADATA | MOMENTS), change.kinds()
+    shutil.copy(change.before, project.warehouse)
+    compiled = compile_anew(change.place, change.kinds())
+    assert not compiled.needs_dbt
+    models = compiled.models_about(None)
+    assert models
+    with duckdb.connect(str(project.warehouse)) as connection:
+        without = run_models(connection, models, change.artifacts, at=datetime(2030, 1, 1))
+    assert {node.status for node in without.nodes} == {"success"}, without.having("error")
+    assert {node.name for node in without.nodes} == {node.name for node in report.nodes}
+    assert set(without.relations) == set(report.relations)
+    assert change.kinds() == kinds
+    ours = contents(project.warehouse, BUILT, without=RUN_METADATA | MOMENTS)
+    assert [table for table in by_dbt if ours.get(table) != by_dbt[table]] == []
+    closed = change.execute("select count(*) from snapshots.snapshot_dim_customer where dbt_valid_to = '2030-01-01'")
+    assert (closed[0][0] > 0) == (before != "nothing")
+
+
+def test_a_table_that_goes_on_and_lacks_a_column_is_left_to_dbt(project: Project) -> None:
+    change = Warehouse(project, load_contract(project.folder / "config" / "sources.yml"))
+    change.execute("alter table quality.dq_file_profiles drop column middle_value")
+    compiled = compile_anew(change.place, change.kinds())
+    with duckdb.connect(str(project.warehouse)) as connection, pytest.raises(LeftToDbt):
+        run_models(connection, compiled.models, change.artifacts, at=datetime(2030, 1, 1))
+    change.execute("alter table snapshots.snapshot_dim_seller drop column seller_city")
+    with duckdb.connect(str(project.warehouse)) as connection, pytest.raises(LeftToDbt):
+        run_models(connection, compiled.models, change.artifacts, at=datetime(2030, 1, 1))
 
 
 @pytest.fixture

@@ -182,7 +182,7 @@ def _appears(pattern: str) -> Callable[[Yard], bool]:
 
 def _model_runs(yard: Yard) -> bool:
     wal = yard.state / "stage" / f"{yard.warehouse.name}.wal"
-    return (yard.state / "dbt/target/run").exists() and wal.exists()
+    return (yard.state / "dbt/compiled_anew.json").exists() and wal.exists()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def _model_runs(yard: Yard) -> bool:
             [
                 (("transform", "--full-refresh"), _appears("dbt/target/manifest.json")),
                 (("run",), _model_runs),
-                (("run", "--full-refresh"), _appears("dbt/target/run_results.json")),
+                (("run", "--full-refresh"), _appears("dbt/compiled.json")),
                 (("run",), _appears("versions/*")),
             ],
         ),

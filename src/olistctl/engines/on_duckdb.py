@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from olistctl import ledger
 from olistctl.config import Settings
@@ -17,11 +18,14 @@ from olistctl.transform import (
     SNAPSHOT,
     VIEWS,
     Compiled,
+    CompiledModel,
     DbtJob,
     DbtPlace,
     DbtProcess,
     DbtReport,
+    LeftToDbt,
     NodeResult,
+    compiled_anew_for,
     compiled_for,
     explain_failure,
     project_sha256,
@@ -29,8 +33,11 @@ from olistctl.transform import (
     run_tests,
     selectors,
 )
-from olistctl.warehouse import stage_file
+from olistctl.warehouse import drop_relations, stage_file, standing
 from olistctl.writing import Work
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 class DuckdbEngine:
@@ -47,11 +54,12 @@ class DuckdbEngine:
     def warm_up(self, *, full_refresh: bool) -> None:
         """Let dbt be imported and the project be parsed for the next run with this process of dbt.
 
-        Where dbt has compiled all models, a run that is no full refresh needs no process of dbt, and none is kept.
+        Where dbt has compiled all tests and models, a run needs no process of dbt, and none is kept.
         """
         place = DbtPlace.of(self._settings, stage_file(self._settings))
         compiled = compiled_for(place)
-        if full_refresh or compiled is None or compiled.needs_dbt:
+        models = compiled_anew_for(place) if full_refresh else compiled
+        if compiled is None or models is None or models.needs_dbt:
             self._dbt.warm_up(place)
         else:
             self._dbt.close()
@@ -67,8 +75,14 @@ class DuckdbEngine:
                 raise DataError("the models are not built yet", where=str(work.stage.live), hint="olistctl transform")
 
     def build(self, work: Work, tables: tuple[str, ...] | None, *, anew: bool) -> DbtReport:
-        """Build what changes of tables of `raw` touch, without dbt where it has compiled all of that."""
-        report = None if anew else self._built_without_dbt(work, tables or ())
+        """Build what changes of tables of `raw` touch, without dbt where it has compiled all of that.
+
+        Only `verify` has dbt do all: what is built here must be the same as what is built there.
+        """
+        if anew:
+            report = None if work.command == "verify" else self._built_anew(work, tables)
+        else:
+            report = self._built_without_dbt(work, tables or ())
         if report is None:
             chosen, left = selectors(tables or ()), () if anew else VIEWS
             report = self._run_dbt(work, BUILD, select=chosen, exclude=left, full_refresh=anew)
@@ -81,7 +95,7 @@ class DuckdbEngine:
     def drop(self, work: Work, relations: Sequence[tuple[str, str]]) -> int:
         """Drop those tables and views (schema, name) that are there; return how many they were."""
         with work.stage.connection() as connection:
-            return work.stage.drop_relations(connection, relations)
+            return drop_relations(connection, relations)
 
     def test(self, work: Work, tables: tuple[str, ...] | None) -> DbtReport:
         """Run the tests that changes of tables of `raw` concern, as dbt has compiled them."""
@@ -121,8 +135,27 @@ class DuckdbEngine:
         with work.stage.connection() as connection:
             if connection.execute(compiled.unknown_changes).fetchone() != (0,):
                 return None
-            at = datetime.now(UTC).replace(tzinfo=None)
-            return run_models(connection, models, place.artifacts, at=at, progress=work.progress)
+            return self._run_models(connection, models, work)
+
+    def _built_anew(self, work: Work, tables: tuple[str, ...] | None) -> DbtReport | None:
+        """Build anew what depends on the tables (None: all), as dbt has compiled it; None where only dbt knows how."""
+        place = self._place(work)
+        with work.stage.connection() as connection:
+            stands = standing(connection)
+        compiled = compiled_anew_for(place)
+        if compiled is None or compiled.standing != stands:
+            work.stage.let_go()
+            compiled = self._dbt.compile_anew(place, stands, work.progress)
+        models = compiled.models_about(tables)
+        if models is None:
+            return None
+        with suppress(LeftToDbt), work.stage.connection() as connection:
+            return self._run_models(connection, models, work)
+        return None
+
+    def _run_models(self, connection: DuckDBPyConnection, models: Sequence[CompiledModel], work: Work) -> DbtReport:
+        at = datetime.now(UTC).replace(tzinfo=None)
+        return run_models(connection, models, self._settings.dbt_artifacts, at=at, progress=work.progress)
 
     def _tests(self, work: Work) -> Compiled:
         """Return what dbt has compiled, with the models where all of them stand; compiled now, if it is not at hand."""

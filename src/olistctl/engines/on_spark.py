@@ -49,7 +49,7 @@ from olistctl.transform import (
     judged,
     selectors,
 )
-from olistctl.warehouse import quote, stage_file
+from olistctl.warehouse import drop_relations, quote, stage_file
 from olistctl.writing import Work
 
 _FAILED = ("error", "fail")
@@ -115,7 +115,7 @@ class SparkEngine:
         if not relations:
             return 0
         with work.stage.connection() as connection:
-            work.stage.drop_relations(connection, relations)
+            drop_relations(connection, relations)
         with session(self._server) as spark:
             standing = relations_in(spark, {schema for schema, _ in relations})
         self._gone = tuple(relation for relation in relations if relation in standing)
@@ -218,7 +218,7 @@ class SparkEngine:
         with work.stage.connection() as connection, self._working(work) as (spark, landing):
             last = ledger.last_build(connection)
             known = built | set(last.relations if last else ())
-            work.stage.drop_relations(connection, [one for one in known if one[0] not in named])
+            drop_relations(connection, [one for one in known if one[0] not in named])
             here = set(connection.execute("select schema_name, table_name from duckdb_tables()").fetchall())
             there = tables_in(spark, {schema for schema, _ in known if schema in named})
             tables = [table for table in there if table in built or (table in known and table not in here)]

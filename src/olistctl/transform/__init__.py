@@ -1,7 +1,13 @@
 """Stages 3 and 4 of the design: the dbt project, run by dbt in a process of its own, or as dbt has compiled it."""
 
-from olistctl.transform.building import run_models
-from olistctl.transform.compiled import Compiled, CompiledModel, CompiledTest, compiled_for
+from olistctl.transform.building import LeftToDbt, run_models
+from olistctl.transform.compiled import (
+    Compiled,
+    CompiledModel,
+    CompiledTest,
+    compiled_anew_for,
+    compiled_for,
+)
 from olistctl.transform.dbt import DbtReport, NodeResult, explain_failure
 from olistctl.transform.descriptions import Described, read_descriptions
 from olistctl.transform.jobs import BUILD, BUILD_OR_FAIL, SNAPSHOT, DbtJob, DbtPlace
@@ -23,10 +29,12 @@ __all__ = [
     "DbtProcess",
     "DbtReport",
     "Described",
+    "LeftToDbt",
     "NodeResult",
     "QueryFailed",
     "affected_models",
     "check_project",
+    "compiled_anew_for",
     "compiled_for",
     "explain_failure",
     "judged",

@@ -1,8 +1,9 @@
-"""The models and snapshots of the dbt project, compiled by dbt and run without it: what an incremental run builds.
+"""The models and snapshots of the dbt project, compiled by dbt and run without it.
 
-Each is built as dbt's materialization would: `table` as in macros/materializations.sql, `incremental` of dbt-duckdb
-with the strategies of macros/incremental.sql, `snapshot` with the strategy `check` and `hard_deletes: invalidate`. A
-test holds the two to each other. Of a snapshot only the members are looked at that the run may have changed.
+Each is built as dbt's materialization would: `table` as in macros/materializations.sql, `view` and `incremental` of
+dbt-duckdb, this one with the strategies of macros/incremental.sql, `snapshot` with the strategy `check` and
+`hard_deletes: invalidate`. A test holds the two to each other. Of a snapshot an incremental run looks only at the
+members that it may have changed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from olistctl.results import NoProgress, Progress
 from olistctl.transform.compiled import CompiledModel
 from olistctl.transform.dbt import DbtReport, NodeResult
 from olistctl.transform.jobs import BUILD, compiled_file
-from olistctl.warehouse import in_parallel, machine_fault, quote
+from olistctl.warehouse import drop_relations, in_parallel, kind_of, machine_fault, quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,6 +33,10 @@ class _ModelFailed(Exception):
         self.node = node
 
 
+class LeftToDbt(Exception):
+    """Only dbt knows what to do: a table that goes on with its rows has not all columns that its model has now."""
+
+
 def run_models(
     connection: DuckDBPyConnection,
     models: Sequence[CompiledModel],
@@ -40,17 +45,20 @@ def run_models(
     at: datetime,
     progress: Progress | None = None,
 ) -> DbtReport:
-    """Build models and snapshots in an open warehouse where all tables stand, in the order of the graph.
+    """Build models and snapshots in an open warehouse, in the order of the graph.
 
     `at` (UTC) is when versions of members open and close. The first model that fails ends the build, and is data in the
     report. Its SQL is left in dbt's `artifacts`, where dbt leaves that of its own.
 
     Raises:
+        LeftToDbt: dbt must build them; it may begin with what is there now.
         duckdb.Error: the machine refuses: the disk is full, say.
     """
     progress = progress or NoProgress()
     started = time.perf_counter()
     progress.start(BUILD.label, len(models))
+    for schema in sorted({model.relation[0] for model in models}):
+        connection.execute(f"create schema if not exists {quote(schema)}")
 
     def build(cursor: DuckDBPyConnection, model: CompiledModel) -> NodeResult:
         progress.advance(0, model.name)
@@ -88,6 +96,12 @@ def _build(connection: DuckDBPyConnection, model: CompiledModel, at: datetime, a
     return replace(node, seconds=round(time.perf_counter() - started, 2))
 
 
+def _build_view(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
+    """Make the view, in the place of whatever stood there."""
+    drop_relations(connection, [model.relation])
+    connection.execute(f"create view {_name(model.relation)} as (\n{model.sql}\n)")
+
+
 def _build_table(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
     """Make the table beside the old one, which it may read, and put it in its place."""
     schema, name = map(quote, model.relation)
@@ -100,7 +114,7 @@ def _build_table(connection: DuckDBPyConnection, model: CompiledModel, at: datet
         connection.execute(f"insert into {draft} ({names}) select {names} from (\n{model.sql}\n) as model_subq")
     else:
         connection.execute(f"create table {draft} as (\n{model.sql}\n)")
-    connection.execute(f"drop table {schema}.{name}")
+    drop_relations(connection, [model.relation])
     connection.execute(f"alter table {draft} rename to {name}")
 
 
@@ -108,6 +122,7 @@ def _build_incremental(connection: DuckDBPyConnection, model: CompiledModel, at:
     """Replace the rows of what is affected, or add the new ones."""
     table, draft = _name(model.relation), quote(model.name + "__dbt_tmp")
     connection.execute(f"create temporary table {draft} as (\n{model.sql}\n)")
+    _check_columns(connection, draft, table)
     if model.strategy == "replace_affected":
         assert model.affected_by and model.affected_key
         key = quote(model.affected_key)
@@ -119,47 +134,56 @@ def _build_incremental(connection: DuckDBPyConnection, model: CompiledModel, at:
 def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
     """Close the versions of members that changed or are gone, and open those of members that changed or are new.
 
-    As dbt's macros snapshot_staging_table and snapshot_merge_sql do, of the members that the run may have changed.
+    As dbt's macros snapshot_staging_table and snapshot_merge_sql do, of the members that the run may have changed; and
+    as build_snapshot_table does, where there is no history yet.
     """
     assert model.unique_key
     table, key = _name(model.relation), quote(model.unique_key)
-    chosen = f"{key} in (select {key} from {_name(model.affected_by)})" if model.affected_by else "true"
-    same = " and ".join(f"ours.{column} is not distinct from theirs.{column}" for column in map(quote, model.checked))
-    for name, query in {
-        "snapshot_now": f"from (\n{model.sql}\n) as members where {chosen}",
-        "snapshot_same": (
-            f"select ours.{key} from snapshot_now as ours inner join {table} as theirs using ({key}) "
-            f"where theirs.dbt_valid_to is null and {same}"
-        ),
-    }.items():
-        connection.execute(f"create temporary table {name} as {query}")
-    connection.execute(
-        f"update {table} set dbt_valid_to = $at "
-        f"where dbt_valid_to is null and {chosen} and {key} not in (select {key} from snapshot_same)",
-        {"at": at},
-    )
-    connection.execute(
-        f"""
-        insert into {table} by name
+    opened = f"""
         select
             *,
             md5(coalesce(cast({key} as varchar), '') || '|' || cast($at::timestamp as varchar)) as dbt_scd_id,
             $at::timestamp as dbt_updated_at,
             $at::timestamp as dbt_valid_from,
             null::timestamp as dbt_valid_to
-        from snapshot_now
-        where {key} not in (select {key} from snapshot_same)
-        """,
+    """
+    if kind_of(connection, model.relation) is None:
+        connection.execute(f"create table {table} as {opened} from (\n{model.sql}\n) as members", {"at": at})
+        return
+    chosen = f"{key} in (select {key} from {_name(model.affected_by)})" if model.affected_by else "true"
+    same = " and ".join(f"ours.{column} is not distinct from theirs.{column}" for column in map(quote, model.checked))
+    connection.execute(
+        f"create temporary table snapshot_now as from (\n{model.sql}\n) as members where {chosen}",
+    )
+    _check_columns(connection, "snapshot_now", table)
+    connection.execute(
+        f"create temporary table snapshot_same as select ours.{key} from snapshot_now as ours "
+        f"inner join {table} as theirs using ({key}) where theirs.dbt_valid_to is null and {same}"
+    )
+    connection.execute(
+        f"update {table} set dbt_valid_to = $at "
+        f"where dbt_valid_to is null and {chosen} and {key} not in (select {key} from snapshot_same)",
         {"at": at},
     )
+    news = f"{opened} from snapshot_now where {key} not in (select {key} from snapshot_same)"
+    connection.execute(f"insert into {table} by name {news}", {"at": at})
     connection.execute("drop table snapshot_now; drop table snapshot_same")
 
 
 _BUILDERS: Mapping[str, Callable[[DuckDBPyConnection, CompiledModel, datetime], None]] = {
+    "view": _build_view,
     "table": _build_table,
     "incremental": _build_incremental,
     "snapshot": _build_snapshot,
 }
+
+
+def _check_columns(connection: DuckDBPyConnection, draft: str, table: str) -> None:
+    """Raise LeftToDbt where a draft has columns that the table has not."""
+    names = "select column_name from (describe {})"
+    missing = f"{names.format(draft)} except {names.format(table)}"
+    if connection.execute(missing).fetchone():
+        raise LeftToDbt(table)
 
 
 def _name(relation: tuple[str, str]) -> str:

@@ -12,8 +12,10 @@ from olistctl.drafts import written
 from olistctl.transform.jobs import DbtPlace
 from olistctl.transform.parsing import parsing_state
 from olistctl.transform.project import ALWAYS_BUILT
+from olistctl.warehouse import Standing
 
 _FILE = "compiled.json"
+_FILE_ANEW = "compiled_anew.json"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class CompiledTest:
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """A table model or snapshot as dbt compiled it for an incremental run of a built warehouse.
+    """A model or snapshot as dbt compiled it, for an incremental run of a built warehouse or to be built anew.
 
     `sql` is None where only dbt can run it. `columns` are name and type of those of its contract; `after` the models
     that it needs; `sources` as in `CompiledTest`. An incremental model that replaces rows (`strategy`
@@ -67,7 +69,7 @@ class CompiledModel:
     file: str
     package: str
     relation: tuple[str, str]
-    materialized: str  # table, incremental, snapshot
+    materialized: str  # view, table, incremental, snapshot
     sql: str | None
     columns: tuple[tuple[str, str], ...] = ()
     strategy: str | None = None
@@ -107,9 +109,28 @@ class Compiled:
         return chosen if self.unknown_changes and all(model.sql for model in chosen) else None
 
 
-def keep_compiled(artifacts: Path, state: Mapping[str, Any], compiled: Compiled) -> None:
+@dataclass(frozen=True)
+class CompiledAnew:
+    """All models and snapshots as dbt compiled them for a full refresh where `standing` stands before it."""
+
+    models: tuple[CompiledModel, ...]
+    standing: Standing
+
+    @property
+    def needs_dbt(self) -> bool:
+        """Tell whether only dbt can build some of them."""
+        return not self.models or not all(model.sql for model in self.models)
+
+    def models_about(self, tables: Collection[str] | None) -> tuple[CompiledModel, ...] | None:
+        """Return what a change of tables of `raw` (None: all) builds; None where dbt must do it."""
+        chosen = tuple(model for model in self.models if tables is None or model.is_about(tables))
+        return chosen if chosen and all(model.sql for model in chosen) else None
+
+
+def keep_compiled(artifacts: Path, state: Mapping[str, Any], compiled: Compiled | CompiledAnew) -> None:
     """Keep what was compiled for a state of the project."""
-    with written(artifacts / _FILE) as draft:
+    file = _FILE if isinstance(compiled, Compiled) else _FILE_ANEW
+    with written(artifacts / file) as draft:
         draft.write_text(json.dumps({"state": state, "compiled": asdict(compiled)}), encoding="utf-8")
 
 
@@ -119,25 +140,48 @@ def compiled_for(place: DbtPlace) -> Compiled | None:
     return kept_compiled(place.artifacts, state) if state else None
 
 
-def kept_compiled(artifacts: Path, state: dict[str, Any] | None = None) -> Compiled | None:
+def compiled_anew_for(place: DbtPlace) -> CompiledAnew | None:
+    """Return what was compiled for a full refresh of the project as it is; None where there is none."""
+    state = parsing_state(place)
+    return kept_compiled_anew(place.artifacts, state) if state else None
+
+
+def kept_compiled(artifacts: Path, state: Mapping[str, Any] | None = None) -> Compiled | None:
     """Return what was compiled for a state of the project (None: any); None where there is none, or it is damaged."""
     try:
-        kept = json.loads((artifacts / _FILE).read_text(encoding="utf-8"))
-        if state and kept["state"] != state:
-            return None
-        compiled = kept["compiled"]
-        models = compiled["models"]
+        kept = _kept(artifacts / _FILE, state)
+        models = kept["models"]
         return Compiled(
-            tuple(CompiledTest(**_with_tuples(test)) for test in compiled["tests"]),
-            None if models is None else tuple(CompiledModel(**_with_tuples(model)) for model in models),
-            compiled["unknown_changes"],
+            tuple(CompiledTest(**test) for test in kept["tests"]),
+            None if models is None else _models(models),
+            kept["unknown_changes"],
         )
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
-def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:
-    def of(value: Any) -> Any:
-        return tuple(map(of, value)) if isinstance(value, list) else value
+def kept_compiled_anew(artifacts: Path, state: Mapping[str, Any] | None = None) -> CompiledAnew | None:
+    """Return what was compiled for a full refresh, as `kept_compiled` does."""
+    try:
+        kept = _kept(artifacts / _FILE_ANEW, state)
+        return CompiledAnew(_models(kept["models"]), kept["standing"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
-    return {name: of(value) for name, value in content.items()}
+
+def _kept(file: Path, state: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Read what was compiled for a state of the project; raise LookupError where it is of another one."""
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    if state and kept["state"] != state:
+        raise LookupError(file)
+    return {name: _with_tuples(value) for name, value in kept["compiled"].items()}
+
+
+def _models(kept: tuple[dict[str, Any], ...]) -> tuple[CompiledModel, ...]:
+    return tuple(CompiledModel(**model) for model in kept)
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_with_tuples, value))
+    return {name: _with_tuples(one) for name, one in value.items()} if isinstance(value, dict) else value

@@ -2,21 +2,29 @@
 
 dbt takes some hundredths of a second for each node, whatever it asks, and seconds to be imported: the two hundred tests
 and three dozen models of a small delivery would cost more than their queries. So dbt compiles them once: the data
-tests, and the models and snapshots as an incremental run of a built warehouse has them.
+tests, and the models and snapshots as an incremental run of a built warehouse has them, and as a full refresh does.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from olistctl.results import Progress
-from olistctl.transform.compiled import Compiled, CompiledModel, CompiledTest, keep_compiled
+from olistctl.transform.compiled import (
+    Compiled,
+    CompiledAnew,
+    CompiledModel,
+    CompiledTest,
+    keep_compiled,
+)
 from olistctl.transform.dbt import call_dbt
-from olistctl.transform.jobs import COMPILE, COMPILE_TESTS, DbtPlace
+from olistctl.transform.jobs import COMPILE, COMPILE_ANEW, COMPILE_TESTS, DbtJob, DbtPlace
 from olistctl.transform.parsing import parsing_state
 from olistctl.transform.project import ALWAYS_BUILT
+from olistctl.warehouse import Standing
 
 # What makes compiled SQL depend on more than the project's files: on the rows of the warehouse, the environment, the
 # clock; and on which tables stand.
@@ -27,7 +35,7 @@ _DEPENDS_ON_MORE = re.compile(
 _ASKS_WHAT_STANDS = re.compile(r"load_relation|\bgraph\b|\bexecute\b")
 _STORES = "macro.dbt.should_store_failures"  # reads a flag that is no part of the query
 # What these ask has one answer in an incremental run of a built warehouse: it is one, all tables stand, and the changes
-# are known by their keys.
+# are known by their keys. In a full refresh it depends on which tables stand before it.
 _ANSWERED = ("is_incremental", "should_full_refresh", "load_relation", "extent_of_replacement", "built_relations")
 _ONLY_LOGS = re.compile(r"\s*\{\{-?\s*log_model\([^{}]*\)\s*-?\}\}\s*")
 
@@ -42,10 +50,7 @@ def compile_project(place: DbtPlace, *, is_built: bool, progress: Progress | Non
         TransformError: dbt could not start: the project does not parse or the connection fails.
     """
     state = parsing_state(place)
-    outcome, manifest = call_dbt(COMPILE if is_built else COMPILE_TESTS, place, progress)
-    by_kind: dict[str, list[Any]] = {}
-    for result in sorted(outcome.result.results, key=_name):  # dbt gives them as its threads end
-        by_kind.setdefault(str(result.node.resource_type), []).append(result)
+    by_kind, manifest = _compile(COMPILE if is_built else COMPILE_TESTS, place, progress)
     tests = tuple(_test(result, manifest) for result in by_kind.get("test", []))
     compiled = Compiled(tests)
     if is_built:
@@ -57,6 +62,38 @@ def compile_project(place: DbtPlace, *, is_built: bool, progress: Progress | Non
     if state and is_static and all(test.sql for test in tests):
         keep_compiled(place.artifacts, state, compiled)
     return compiled
+
+
+def compile_anew(place: DbtPlace, standing: Standing, progress: Progress | None = None) -> CompiledAnew:
+    """Compile all models and snapshots for a full refresh of a warehouse file that nobody has open.
+
+    `standing` are the tables and views that it holds, by which the next full refresh knows that this is its own, too.
+
+    Raises:
+        ConfigError: there is no dbt project.
+        TransformError: dbt could not start: the project does not parse or the connection fails.
+    """
+    state = parsing_state(place)
+    by_kind, manifest = _compile(COMPILE_ANEW, place, progress)
+    stand = {(schema, name) for schema, name, _ in standing}
+    results = [result for kind in ("model", "snapshot") for result in by_kind.get(kind, [])]
+    models = tuple(
+        _model_anew(result, manifest, stand) for result in results if result.node.config.materialized != "ephemeral"
+    )
+    has_more = _has_operations(manifest) or any(str(node.resource_type) == "seed" for node in manifest.nodes.values())
+    compiled = CompiledAnew(() if has_more else models, standing)
+    if state:
+        keep_compiled(place.artifacts, state, compiled)
+    return compiled
+
+
+def _compile(job: DbtJob, place: DbtPlace, progress: Progress | None) -> tuple[dict[str, list[Any]], Any]:
+    """Return what dbt compiled, by kind of node and in order of their names, and the manifest."""
+    outcome, manifest = call_dbt(job, place, progress)
+    by_kind: dict[str, list[Any]] = {}
+    for result in sorted(outcome.result.results, key=_name):  # dbt gives them as its threads end
+        by_kind.setdefault(str(result.node.resource_type), []).append(result)
+    return by_kind, manifest
 
 
 def _is_table(result: Any) -> bool:
@@ -96,7 +133,7 @@ def _model(result: Any, manifest: Any) -> CompiledModel:
     affected_by = config.meta.get("affected_by") or (ALWAYS_BUILT if strategy == "replace_affected" else None)
     list_of = _node_named(affected_by, manifest)
     before = {manifest.nodes[key].name for key in _models_before(node, manifest)} | {affected_by or node.name}
-    can_run = _is_good(result) and _is_plain(node) and _is_static(node, manifest, is_incremental=True)
+    can_run = _is_good(result) and _is_plain(node) and _is_static(node, manifest, knows_what_stands=True)
     return CompiledModel(
         name=node.name,
         kind=str(node.resource_type),
@@ -116,6 +153,17 @@ def _model(result: Any, manifest: Any) -> CompiledModel:
         after=tuple(sorted(before - {node.name})),
         sources=_sources_above([node.unique_id], manifest),
     )
+
+
+def _model_anew(result: Any, manifest: Any, stand: Collection[tuple[str, str]]) -> CompiledModel:
+    """Return a model as a full refresh builds it: an incremental one is a table like any other.
+
+    But not one that says `full_refresh: false`, if it stands; it goes on with its rows, as snapshots do.
+    """
+    model = replace(_model(result, manifest), affected_by=None)
+    goes_on = result.node.config.full_refresh is False and model.relation in stand
+    is_table = model.materialized == "incremental" and not goes_on
+    return replace(model, materialized="table") if is_table else model
 
 
 def _is_good(result: Any) -> bool:
@@ -139,7 +187,7 @@ def _is_plain(node: Any) -> bool:
         is_usual = config.strategy == "check" and config.get("hard_deletes") == "invalidate" and not any(more)
         has_names = names is not None and any(vars(names).values())
         return is_usual and not has_names and isinstance(config.unique_key, str) and _is_list(config.check_cols)
-    return bool(config.materialized == "table")
+    return config.materialized in ("table", "view")
 
 
 def _is_list(value: Any) -> bool:
@@ -162,7 +210,7 @@ def _node_named(name: str | None, manifest: Any) -> Any:
 
 
 def _models_before(node: Any, manifest: Any) -> set[str]:
-    """Return the keys of the tables that a node reads, through views and ephemeral models."""
+    """Return the keys of the tables and views that a node reads, through views and ephemeral models."""
     found: set[str] = set()
     todo, seen = list(node.depends_on.nodes), set()
     while todo:
@@ -170,9 +218,10 @@ def _models_before(node: Any, manifest: Any) -> set[str]:
         if key in seen or key not in manifest.nodes:
             continue
         seen.add(key)
-        if manifest.nodes[key].config.materialized in ("view", "ephemeral"):
+        materialized = manifest.nodes[key].config.materialized
+        if materialized in ("view", "ephemeral"):
             todo += manifest.nodes[key].depends_on.nodes
-        else:
+        if materialized != "ephemeral":
             found.add(key)
     return found
 
@@ -195,18 +244,18 @@ def _sources_above(keys: Iterable[str], manifest: Any) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _is_static(node: Any, manifest: Any, *, is_incremental: bool = False) -> bool:
+def _is_static(node: Any, manifest: Any, *, knows_what_stands: bool = False) -> bool:
     """Tell whether a node compiles to the same query as long as the project's files are the same.
 
-    `is_incremental`: in all incremental runs of a warehouse where all tables stand.
+    `knows_what_stands`: it is used again only where what stands is the same, as for models it is.
     """
     todo, seen, texts = list(node.depends_on.macros), {_STORES}, [node.raw_code]
     while todo:
         key = todo.pop()
-        if key in seen or key not in manifest.macros or (is_incremental and key.rsplit(".", 1)[-1] in _ANSWERED):
+        if key in seen or key not in manifest.macros or (knows_what_stands and key.rsplit(".", 1)[-1] in _ANSWERED):
             continue
         seen.add(key)
         texts.append(manifest.macros[key].macro_sql)
         todo += manifest.macros[key].depends_on.macros
-    patterns = (_DEPENDS_ON_MORE,) if is_incremental else (_DEPENDS_ON_MORE, _ASKS_WHAT_STANDS)
+    patterns = (_DEPENDS_ON_MORE,) if knows_what_stands else (_DEPENDS_ON_MORE, _ASKS_WHAT_STANDS)
     return not any(pattern.search(text) for text in texts for pattern in patterns)

@@ -90,10 +90,16 @@ COMPILE = DbtJob(
     ),
     "compiled",
 )  # fmt: skip
-
-
 # The tests alone, for a place where dbt builds all models.
-COMPILE_TESTS = DbtJob("Compiling", ("compile", "--no-write-json", "--select", "test_type:data"), "compiled")
+COMPILE_TESTS = DbtJob(COMPILE.label, ("compile", "--no-write-json", "--select", "test_type:data"), "compiled")
+# The models as a full refresh has them, without the tests that dbt would choose with them.
+COMPILE_ANEW = DbtJob(
+    COMPILE.label,
+    (
+        "compile", "--no-write-json", "--full-refresh", "--indirect-selection", "empty",
+        "--select", "resource_type:model", "resource_type:snapshot",
+    ),
+)  # fmt: skip
 
 
 def arguments_of(

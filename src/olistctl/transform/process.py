@@ -14,9 +14,10 @@ from typing import Any
 from olistctl import logs
 from olistctl.errors import EnvironmentFault, OlistctlError, TransformError
 from olistctl.results import NoProgress, Progress
-from olistctl.transform.compiled import Compiled
+from olistctl.transform.compiled import Compiled, CompiledAnew
 from olistctl.transform.dbt import DbtReport
 from olistctl.transform.jobs import DbtJob, DbtPlace
+from olistctl.warehouse import Standing
 from olistctl.workers import Worker, WorkerEnded
 
 log = logs.get_logger(__name__)
@@ -72,6 +73,11 @@ class DbtProcess:
     def compile(self, place: DbtPlace, *, is_built: bool, progress: Progress | None = None) -> Compiled:
         """Compile what can be run without dbt, as `compiling.compile_project` does, and raise what it raises."""
         compiled: Compiled = self._call("compile_project", (place,), {"is_built": is_built}, progress)
+        return compiled
+
+    def compile_anew(self, place: DbtPlace, standing: Standing, progress: Progress | None = None) -> CompiledAnew:
+        """Compile all models for a full refresh, as `compiling.compile_anew` does, and raise what it raises."""
+        compiled: CompiledAnew = self._call("compile_anew", (place, standing), {}, progress)
         return compiled
 
     def manifest(self, place: DbtPlace) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,17 +148,6 @@ class Stage:
             yield True
         finally:
             connection.execute("detach live")
-
-    def drop_relations(self, connection: DuckDBPyConnection, relations: Iterable[tuple[str, str]]) -> int:
-        """Drop those of the named tables and views (schema, name) that are there; return how many they were."""
-        dropped = 0
-        for schema, name in relations:
-            for kind, catalog in (("view", "duckdb_views()"), ("table", "duckdb_tables()")):
-                names = f"select 1 from {catalog} where schema_name = ? and {kind}_name = ?"
-                if connection.execute(names, [schema, name]).fetchone():
-                    connection.execute(f"drop {kind} {quote(schema)}.{quote(name)}")
-                    dropped += 1
-        return dropped
 
     def copy_schemas(self, connection: DuckDBPyConnection, schemas: tuple[str, ...]) -> None:
         """Copy the tables of some schemas from the attached live warehouse."""
