@@ -401,26 +401,36 @@ quarantined as (
     'mart.mart_executive_dashboard', 'select reviewed_orders from executive',
 )) %}
 
-{#- (number, step, line, flow, unit, from, to, kind, entry, amount) -#}
+{#- (step, line, flow, unit, from, to, kind, entry), and by step the amounts of its lines -#}
 {%- set lines = [] -%}
+{%- set amounts = [] -%}
 {%- for flow, unit, from_relation, from_amount, reasons, to_relation, to_amount in steps -%}
     {%- set step = loop.index -%}
     {%- set of_step = [('opening', from_relation, from_amount)] -%}
     {%- for reason, amount in reasons -%} {%- do of_step.append(('reason', reason, amount)) -%} {%- endfor -%}
     {%- do of_step.append(('closing', to_relation, to_amount)) -%}
-    {%- for kind, entry, amount in of_step -%}
-        {%- do lines.append((
-            lines | length + 1, step, loop.index, flow, unit, from_relation, to_relation, kind, entry, amount
-        )) -%}
+    {%- for kind, entry, _ in of_step -%}
+        {%- do lines.append((step, loop.index, flow, unit, from_relation, to_relation, kind, entry)) -%}
     {%- endfor -%}
-{%- endfor %}
+    {%- do amounts.append(of_step | map(attribute=2) | list) -%}
+{%- endfor -%}
+{%- set longest = amounts | map('length') | max %}
 
--- One row: what is named once is added up once, also where an engine runs a CTE anew wherever it is named.
+-- A row for each step: an engine that joins what is looked up would take longest to think about a row of them all.
 amounts as (
+    {%- for of_step in amounts %}
     select
-        {%- for line in lines %}
-        cast(coalesce(({{ line[-1] }}), 0) as decimal(18, 2)) as amount_{{ line[0] }} {%- if not loop.last %},{% endif %}
+        {{ loop.index }} as step
+        {%- for number in range(longest) %},
+        cast(
+            {%- if number < of_step | length %} coalesce(({{ of_step[number] }}), 0) {%- else %} null {%- endif %}
+            as decimal(18, 2)
+        ) as amount_{{ number + 1 }}
         {%- endfor %}
+    {% if not loop.last %}
+    union all
+    {% endif %}
+    {%- endfor %}
 ),
 
 entries as (
@@ -433,18 +443,18 @@ entries as (
         lines.to_relation,
         lines.kind,
         lines.entry,
-        case lines.line_number
-            {%- for line in lines %}
-            when {{ line[0] }} then amounts.amount_{{ line[0] }}
+        case lines.line
+            {%- for number in range(1, longest + 1) %}
+            when {{ number }} then amounts.amount_{{ number }}
             {%- endfor %}
         end as amount
     from (
         values
         {%- for line in lines %}
-        ({{ line[:3] | join(', ') }}, '{{ line[3:-1] | join("', '") }}') {%- if not loop.last %},{% endif %}
+        ({{ line[:2] | join(', ') }}, '{{ line[2:] | join("', '") }}') {%- if not loop.last %},{% endif %}
         {%- endfor %}
-    ) as lines (line_number, step, line, flow, unit, from_relation, to_relation, kind, entry)
-    cross join amounts
+    ) as lines (step, line, flow, unit, from_relation, to_relation, kind, entry)
+    inner join amounts on lines.step = amounts.step
 ),
 
 balances as (
