@@ -15,7 +15,7 @@ from olistctl.errors import BusyError, Interrupted, OlistctlError
 from olistctl.idleness import note_idle, surroundings_of
 from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files, mark_older_tables
 from olistctl.planning import files_present, find_standing, fingerprints_of, inspect_news
-from olistctl.publishing import NothingToShare, Release, is_released, publish_release, write_release
+from olistctl.publishing import NothingToShare, Release, Unchanged, is_released, publish_release, write_release
 from olistctl.quality import FailingTest, Flow, read_reconciliation
 from olistctl.reading import Inspection
 from olistctl.results import Finding, Progress, counted
@@ -40,6 +40,7 @@ class _State:
     inspections: tuple[Inspection, ...] = ()
     tables: tuple[str, ...] | None = ()  # of raw, whose changes a run builds and tests; None: all
     was_tested: bool = False  # all that is in the warehouse, before this run
+    unchanged: Unchanged | None = None  # the tables that the build has left as they were
     load: LoadReport | None = None
     transform: DbtReport | None = None
     tests: DbtReport | None = None
@@ -128,6 +129,7 @@ def _transform(state: _State, work: Work) -> Outcome:
     else:
         assert before
         build = replace(build, relations=before.relations, failed_tests=before.failed_tests)
+        state.unchanged = Unchanged(before.run_id, frozenset(before.relations) - set(state.transform.relations))
     with work.stage.connection() as connection:
         ledger.note_built(connection, build)
     return replace(outcome, note=f"{outcome.note}, {dropped} dropped") if dropped else outcome
@@ -171,11 +173,11 @@ def _test(state: _State, work: Work) -> Outcome:
     return Outcome(None, f"{passed} passed, {warned} warned, {bad} failed")
 
 
-def _export(work: Work) -> Outcome:
+def _export(state: _State, work: Work) -> Outcome:
     """Stage 5, PUBLISH & CONSUME: marts and core as Parquet, once readers of the warehouse have it."""
     assert work.settings.parquet_dir
     try:
-        release = write_release(work.settings, work.settings.parquet_dir, work.progress)
+        release = write_release(work.settings, work.settings.parquet_dir, work.progress, state.unchanged)
     except NothingToShare:  # a dbt project of somebody's own
         return Outcome(None, "no tables in core or mart")
     for finding in release.findings:
@@ -273,7 +275,7 @@ def _run(
         needs_warehouse="load" not in PIPELINES[command],
         brings_data=command != "test",  # whose findings must not push the last good data out
         before_publication=engine.publish,
-        afterwards={"export": _export} if command == "run" and settings.parquet_dir else None,
+        afterwards={"export": partial(_export, state)} if command == "run" and settings.parquet_dir else None,
         progress=progress,
     )
     seconds = time.perf_counter() - started

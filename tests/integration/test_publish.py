@@ -45,6 +45,38 @@ def test_a_release_that_cannot_be_written_is_a_warning_and_comes_with_the_next_r
     assert "nothing has changed since" in project.ok("publish", **there).stdout
 
 
+def test_a_release_shares_the_files_of_what_has_not_changed(project: Project) -> None:
+    latest = project.folder / "data" / "olist_dw_parquet" / "latest"
+    sellers = project.folder / "data" / "source" / "olist_sellers_dataset.csv"
+    header, first, *others = sellers.read_text(encoding="utf-8").splitlines(keepends=True)
+
+    def files() -> dict[str, int]:
+        return {file.name: file.stat().st_ino for file in latest.glob("*/*.parquet")}
+
+    def shared(town: str) -> set[str]:
+        before = files()
+        seller, zip_code, _, state = first.split(",")
+        sellers.write_text("".join([header, f"{seller},{zip_code},{town},{state}", *others]), encoding="utf-8")
+        project.ok("run")
+        with duckdb.connect(str(project.warehouse), read_only=True) as connection:
+            for file in latest.glob("*/*.parquet"):
+                table = f"{file.parent.name}.{file.stem}"
+                assert connection.execute(f"from {table} except all from read_parquet('{file}')").fetchall() == []
+                assert connection.execute(f"from read_parquet('{file}') except all from {table}").fetchall() == []
+        return {name for name, inode in files().items() if before.get(name) == inode}
+
+    once = shared("town one")
+    assert {"fact_orders.parquet", "fact_payments.parquet", "mart_customer_analytics.parquet"} <= once
+    assert not once & {"dim_seller.parquet", "fact_order_items.parquet", "mart_seller_scorecard.parquet"}
+
+    damaged = latest / "core" / "fact_orders.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert shared("town two") == once - {damaged.name}
+
+    project.ok("transform", "--full-refresh")  # no run that leaves a release
+    assert not shared("town three"), "the release is not of the build before"
+
+
 def test_releases_can_be_switched_off(project: Project) -> None:
     off = {"OLISTCTL_PARQUET_DIR": "none"}
     done = project.ok("run", "--full-refresh", "--json", **off)

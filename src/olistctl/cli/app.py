@@ -128,11 +128,11 @@ def main() -> NoReturn:
         _leave(error)
     except KeyboardInterrupt:
         _leave(Interrupted("interrupted"))
-    except (
-        SystemExit
-    ):  # Typer's own, where the reader of the help has gone, or an interruption came outside of a command
-        calls.abandon_stdout()
-        code = ExitCode.PIPE_CLOSED
+    except SystemExit:
+        # Typer's own: an interruption came outside of a command, or the reader of the help has gone.
+        if not interruption.stopped():
+            calls.abandon_stdout()
+            code = ExitCode.PIPE_CLOSED
     except Exception as error:
         _leave(interruption.stopped() or _fault(error) or _bug(error))
     if stop := interruption.stopped():  # Typer makes an exit of its own of an interruption outside of a command

@@ -4,7 +4,15 @@ from olistctl.publishing.catalog import Catalog, write_catalog
 from olistctl.publishing.files import FORMATS, WrittenFile, write_files
 from olistctl.publishing.pages import in_script, write_html
 from olistctl.publishing.relations import Relation, relations_of
-from olistctl.publishing.releases import LATEST, Release, ReleasedTable, is_released, publish_release, write_release
+from olistctl.publishing.releases import (
+    LATEST,
+    Release,
+    ReleasedTable,
+    Unchanged,
+    is_released,
+    publish_release,
+    write_release,
+)
 from olistctl.publishing.serving import Server, serve_page
 from olistctl.publishing.tables import NothingToShare, reading
 
@@ -17,6 +25,7 @@ __all__ = [
     "Release",
     "ReleasedTable",
     "Server",
+    "Unchanged",
     "WrittenFile",
     "in_script",
     "is_released",

@@ -1,15 +1,18 @@
 """Releases: the shared tables as Parquet, each release in a folder of its own, the newest one behind `latest`.
 
 A release is written beside the others under a name that nobody reads, gets its own name when it is whole, and only
-then `latest`, a symbolic link, moves to it, in one rename. So whoever reads through `latest` finds a whole release;
+then `latest`, a symbolic link, moves to it, in one rename. Files of tables that have not changed are shared with the
+release before, and no file is ever written again. So whoever reads through `latest` finds a whole release;
 whoever reads several tables should look up once where it leads.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +24,7 @@ from olistctl.config import Settings
 from olistctl.errors import EnvironmentFault, UsageError
 from olistctl.publishing.tables import PARQUET, SharedTable, reading, shared_tables, writing
 from olistctl.results import Finding, NoProgress, Progress, to_plain
-from olistctl.warehouse import flush, in_parallel, is_as_published, refused, writer_lock
+from olistctl.warehouse import Relation, flush, in_parallel, is_as_published, kind_of, refused, writer_lock
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -41,6 +44,14 @@ class ReleasedTable:
     file: Path
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The tables that a build left as they were after the build of an earlier run, `since_run`."""
+
+    since_run: str
+    relations: frozenset[Relation]
 
 
 @dataclass(frozen=True)
@@ -92,8 +103,10 @@ def is_released(settings: Settings, build: ledger.Build | None) -> bool:
     return settings.parquet_dir is None or _newest_of(build, settings.parquet_dir) is not None
 
 
-def write_release(settings: Settings, folder: Path, progress: Progress) -> Release:
+def write_release(settings: Settings, folder: Path, progress: Progress, unchanged: Unchanged | None = None) -> Release:
     """Write a release of the published warehouse; the caller holds the writer's lock.
+
+    Of tables that are `unchanged` the files of the newest release stand in it, too, as hard links.
 
     Raises:
         EnvironmentFault: there is no warehouse, or the folder cannot be written; `latest` is as before.
@@ -110,7 +123,7 @@ def write_release(settings: Settings, folder: Path, progress: Progress) -> Relea
         name = _next_name(folder)
         draft = folder / f".{name}{_DRAFT}"
         try:
-            _write(settings, draft, name, progress)
+            _write(settings, draft, name, progress, _reusable(folder, unchanged))
             draft.rename(folder / name)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
@@ -122,7 +135,9 @@ def write_release(settings: Settings, folder: Path, progress: Progress) -> Relea
     return _read(folder, name, is_new=True, problem=problem)
 
 
-def _write(settings: Settings, draft: Path, name: str, progress: Progress) -> None:
+def _write(
+    settings: Settings, draft: Path, name: str, progress: Progress, reusable: Mapping[Relation, ReleasedTable]
+) -> None:
     with reading(settings) as connection:
         tables = shared_tables(connection, settings.dbt_artifacts)
         build = _last_build(connection)
@@ -132,8 +147,10 @@ def _write(settings: Settings, draft: Path, name: str, progress: Progress) -> No
             file = draft / _path_of(table)
             file.parent.mkdir(parents=True, exist_ok=True)
             progress.advance(0, table.name)
-            with writing(table, file):
-                table.copy_to(cursor, file, PARQUET)
+            if not _linked(cursor, table, reusable.get((table.schema, table.name)), file):
+                with writing(table, file):
+                    table.copy_to(cursor, file, PARQUET)
+                flush(file)
             progress.advance(table.rows)
 
         in_parallel(connection, write, tables)
@@ -156,8 +173,39 @@ def _write(settings: Settings, draft: Path, name: str, progress: Progress) -> No
         ],
     }
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-    for file in draft.rglob("*"):
-        flush(file)
+    for written in (draft / MANIFEST, *(folder for folder in draft.rglob("*") if folder.is_dir())):
+        flush(written)
+
+
+def _reusable(folder: Path, unchanged: Unchanged | None) -> dict[Relation, ReleasedTable]:
+    """Return the tables of the newest release that are as they were, where it is of the build before this one."""
+    if unchanged is None:
+        return {}
+    try:
+        name = (folder / LATEST).readlink().name
+        if _manifest(folder / name)["built_by_run"] != unchanged.since_run:
+            return {}
+        tables = {table.table: table for table in _read(folder, name, is_new=False, problem=None).tables}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    named = {relation: tables.get(".".join(relation)) for relation in unchanged.relations}
+    return {relation: table for relation, table in named.items() if table}
+
+
+def _linked(connection: DuckDBPyConnection, table: SharedTable, known: ReleasedTable | None, file: Path) -> bool:
+    """Let a file of an earlier release stand in this one; return False where there is none, or it is not whole."""
+    import duckdb
+
+    if known is None or kind_of(connection, (table.schema, table.name)) != "table":
+        return False
+    try:
+        rows = connection.execute("select num_rows from parquet_file_metadata(?)", [str(known.file)]).fetchone()
+        if rows != (table.rows,) or known.file.stat().st_size != known.bytes:
+            return False
+        os.link(known.file, file)
+    except (OSError, duckdb.IOException, duckdb.InvalidInputException):  # damaged, gone, or no links to be had here
+        return False
+    return True
 
 
 def _path_of(table: SharedTable) -> str:
