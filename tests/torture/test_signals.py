@@ -83,21 +83,24 @@ def test_a_signal_during_dbt(yard: Yard, number: signal.Signals, code: int, dela
 
 
 @pytest.mark.parametrize("turn", range(scaled(1, 5)))
+@pytest.mark.parametrize("by_dbt", [True, False], ids=["by dbt", "without dbt"])
 @pytest.mark.parametrize(("number", "code"), CODES)
-def test_a_signal_during_a_statement_of_dbt_that_takes_for_ever(
-    yard: Yard, number: signal.Signals, code: int, turn: int
+def test_a_signal_during_a_model_that_takes_for_ever(
+    yard: Yard, number: signal.Signals, code: int, by_dbt: bool, turn: int
 ) -> None:
-    """Sent as soon as dbt has written the statement, which then may or may not have begun."""
+    """Sent as soon as the statement is there to be run, which then may or may not have begun."""
     model = yard.folder / "olist_dw_dbt" / "models" / "staging" / "stg_forever.sql"
+    hook = ", post_hook='select 1'" if by_dbt else ""  # which only dbt can run
     model.write_text(
-        "{{ config(materialized='table') }}\n"
+        f"{{{{ config(materialized='table'{hook}) }}}}\n"
         "select count(*) as n from range(1000000) as a (x), range(1000000) as b (y) where (x * y) % 7 = 3"
     )
     shutil.rmtree(yard.state / "dbt")
     before = yard.digest()
     process = begin(yard, "transform", "--full-refresh")
-    compiled = yard.state / "dbt" / "target" / "run" / "olist_dw" / "models" / "staging" / model.name
-    wait_for(lambda: compiled.exists() or process.poll() is not None, "the model to run")
+    of_dbt = yard.state / "dbt" / "target" / "run" / "olist_dw" / "models" / "staging" / model.name
+    sign = of_dbt if by_dbt else yard.state / "dbt" / "compiled_anew.json"
+    wait_for(lambda: sign.exists() or process.poll() is not None, "the model to run")
     stop(yard, process, number, code, before)
 
 
