@@ -78,7 +78,7 @@ def _measure(folder: Path, orders: int, deliveries: int, settle: float) -> Watch
     desk = Desk(folder)
     desk.call("init", ".")
     desk.call("sample", "--orders", str(orders), "--seed", "1", "--out", str(desk.source_dir))
-    desk.call("run")
+    desk.warm_up()
     of_full = desk.measure("run", "--full-refresh")[0].wall
     desk.deliver(0)
     of_one_run = desk.measure("run")[0].wall
