@@ -83,16 +83,35 @@ def test_a_run_with_nothing_to_do_imports_no_dbt_and_then_not_even_duckdb(projec
     assert project.json("run")["status"] == "success"
 
 
-def test_a_delivery_is_built_without_dbt_and_a_full_refresh_is_not(project: Project, tmp_path: Path) -> None:
+def test_deliveries_and_full_refreshes_are_built_without_dbt_and_a_verification_is_not(
+    project: Project, tmp_path: Path
+) -> None:
     package = tmp_path / "without" / "dbt"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise ImportError('there is no dbt')\n")
+    without_dbt = {"PYTHONPATH": str(package.parent)}
     move_a_seller(project, "ilheus")
     deliver_orders(project)
-    project.ok("run", PYTHONPATH=str(package.parent))
+    project.ok("run", **without_dbt)
     assert project.value("select count(*) from core.dim_seller where seller_city = 'ilheus' and is_current") == 1
-    refused = project.call("run", "--full-refresh", PYTHONPATH=str(package.parent))
-    assert refused.returncode != 0 and "there is no dbt" in refused.stderr + (project.folder / "logs" / LOG).read_text()
+
+    def is_refused(*arguments: str) -> bool:
+        done = project.call(*arguments, **without_dbt)
+        said = done.stderr + (project.folder / "logs" / LOG).read_text()
+        return done.returncode != 0 and "there is no dbt" in said
+
+    assert is_refused("run", "--full-refresh"), "what dbt compiled was for a warehouse without history"
+    project.ok("run", "--full-refresh")
+    project.ok("run", "--full-refresh", **without_dbt)
+    assert is_refused("verify"), "it compares with what dbt builds"
+
+
+def test_a_table_that_goes_on_gets_its_new_columns_from_dbt(project: Project) -> None:
+    with duckdb.connect(str(project.warehouse)) as connection:
+        connection.execute("alter table quality.dq_file_profiles drop column middle_value")
+    project.ok("run", "--full-refresh")
+    columns = "select count(*) from duckdb_columns() where table_name = 'dq_file_profiles'"
+    assert project.value(f"{columns} and column_name = 'middle_value'") == 1
 
 
 def test_a_touch_is_no_change_and_the_file_is_read_once(project: Project) -> None:

@@ -94,13 +94,13 @@ def publish_release(
             hint="--out DIR names one for this call",
         )
     with writer_lock(settings.state_dir, "publish", settings.lock_wait_seconds):
-        known = None if again else _newest_of(_build_of(settings), folder)
+        known = None if again else _newest_of(_run_of(_build_of(settings)), folder)
         return known or write_release(settings, folder, progress or NoProgress())
 
 
 def is_released(settings: Settings, build: ledger.Build | None) -> bool:
     """Tell whether the newest release is of this build of the models, or none is wanted."""
-    return settings.parquet_dir is None or _newest_of(build, settings.parquet_dir) is not None
+    return settings.parquet_dir is None or _newest_of(_run_of(build), settings.parquet_dir) is not None
 
 
 def write_release(settings: Settings, folder: Path, progress: Progress, unchanged: Unchanged | None = None) -> Release:
@@ -158,7 +158,7 @@ def _write(
     manifest = {
         "release": name,
         "olistctl": __version__,
-        "built_by_run": build.run_id if build else None,
+        "built_by_run": _run_of(build),
         "built_at": build.built_at.isoformat(sep=" ") if build else None,
         "tables": [
             {
@@ -179,16 +179,9 @@ def _write(
 
 def _reusable(folder: Path, unchanged: Unchanged | None) -> dict[Relation, ReleasedTable]:
     """Return the tables of the newest release that are as they were, where it is of the build before this one."""
-    if unchanged is None:
-        return {}
-    try:
-        name = (folder / LATEST).readlink().name
-        if _manifest(folder / name)["built_by_run"] != unchanged.since_run:
-            return {}
-        tables = {table.table: table for table in _read(folder, name, is_new=False, problem=None).tables}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    named = {relation: tables.get(".".join(relation)) for relation in unchanged.relations}
+    release = _newest_of(unchanged.since_run, folder) if unchanged else None
+    tables = {table.table: table for table in release.tables} if release else {}
+    named = {relation: tables.get(".".join(relation)) for relation in (unchanged.relations if unchanged else ())}
     return {relation: table for relation, table in named.items() if table}
 
 
@@ -236,11 +229,15 @@ def _last_build(connection: DuckDBPyConnection) -> ledger.Build | None:
     return ledger.last_build(connection) if ledger.is_present(connection) else None
 
 
-def _newest_of(build: ledger.Build | None, folder: Path) -> Release | None:
-    """Return the release that `latest` leads to, if it is of this build."""
+def _run_of(build: ledger.Build | None) -> str | None:
+    return build.run_id if build else None
+
+
+def _newest_of(run_id: str | None, folder: Path) -> Release | None:
+    """Return the release that `latest` leads to, if it is of the build of this run."""
     try:
         name = (folder / LATEST).readlink().name
-        if build is None or _manifest(folder / name)["built_by_run"] != build.run_id:
+        if run_id is None or _manifest(folder / name)["built_by_run"] != run_id:
             return None
         return _read(folder, name, is_new=False, problem=None)
     except (OSError, ValueError, KeyError, TypeError):
