@@ -24,7 +24,7 @@ from olistctl.sources import NO_FILES, Contract, Fingerprints, SourceFile, find_
 from olistctl.spark import built_elsewhere
 from olistctl.transform import affected_models, project_sha256
 from olistctl.validation import inspect_all
-from olistctl.warehouse import connect_scratch, is_as_published, read_only
+from olistctl.warehouse import attach, connect_scratch, is_as_published, read_only
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -309,8 +309,7 @@ def _scratch(settings: Settings) -> Iterator[tuple[DuckDBPyConnection, bool]]:
     ):
         has_live = settings.warehouse.is_file()
         if has_live:
-            path = str(settings.warehouse).replace("'", "''")
-            connection.execute(f"attach '{path}' as live (read_only)")
+            attach(connection, settings.warehouse, "live")
             ledger.carry_over(connection)
         else:
             ledger.create(connection)

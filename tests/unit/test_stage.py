@@ -248,7 +248,7 @@ def test_without_a_warehouse_nothing_is_attached(settings: Settings) -> None:
         assert not has_live
 
 
-@pytest.mark.parametrize("name", ["o'neil", 'say "x"', "a;b", "é *[1]", "list", "1"])
+@pytest.mark.parametrize("name", ["o'neil", 'say "x"', "a;b", "é *[1]", "list", "1", "a.b"])
 def test_a_warehouse_of_any_name_can_be_staged_attached_and_published(settings: Settings, name: str) -> None:
     settings = replace(settings, warehouse=settings.warehouse.parent / name / f"{name}.duckdb")
     settings.warehouse.parent.mkdir(parents=True)
@@ -287,6 +287,26 @@ def test_a_warehouse_has_the_format_of_the_settings(settings: Settings, version:
             "select tags['storage_version'] from duckdb_databases() where not internal"
         ).fetchall()[0]
     assert found[0] == f"{version}+"
+
+
+def test_a_table_is_written_in_parts_that_each_core_compresses_while_it_is_filled(settings: Settings) -> None:
+    with open_stage(settings, "run") as stage, stage.connection() as connection:
+        connection.execute("create table big as select range as number from range(90000)")
+        parts = connection.execute("select row_group_id, max(count) from pragma_storage_info('big') group by all")
+        assert sorted(size for _, size in parts.fetchall()) == [28_560, 30_720, 30_720]
+
+
+def test_connections_to_the_stage_see_what_is_committed_and_no_temporary_table_of_another(settings: Settings) -> None:
+    with open_stage(settings, "run") as stage:
+        with stage.connection() as first, stage.connection() as second:
+            first.execute("create table made as select 1 as a; create temp table draft as select 2 as a")
+            assert second.execute("from made").fetchall() == [(1,)]
+            with pytest.raises(duckdb.CatalogException, match="draft"):
+                second.execute("from draft")
+        stage.let_go()
+        assert [file.name for file in stage.file.parent.iterdir()] == [stage.file.name], "its log is brought into it"
+        with connect(stage.file, readonly=True) as connection:
+            assert connection.execute("from made").fetchall() == [(1,)]
 
 
 def test_the_limits_of_the_settings_hold_in_the_stage(settings: Settings) -> None:

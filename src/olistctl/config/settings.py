@@ -19,10 +19,11 @@ from olistctl.errors import ConfigError
 
 DEFAULT_CONFIG = Path("config/olistctl.yml")
 # A database has its file's name: like a schema's, it would make every `raw.…` ambiguous for DuckDB, and the
-# published file is attached as `live`.
+# published file is attached as `live`, one that is built to a database `memory`.
 RESERVED_WAREHOUSE_NAMES = frozenset(
     {
         "live",
+        "memory",
         "raw",
         "staging",
         "intermediate",

@@ -16,7 +16,7 @@ from olistctl.results import NoProgress, Progress
 from olistctl.sources import Contract, find_files
 from olistctl.validation.checks import Check, null_counts, run_checks
 from olistctl.validation.inspecting import inspect_all
-from olistctl.warehouse import connect_scratch
+from olistctl.warehouse import attach, connect_scratch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -119,8 +119,7 @@ def _know_decisions(connection: DuckDBPyConnection, warehouse: Path | None) -> d
     if warehouse is None or not warehouse.is_file():
         return before
     with suppress(duckdb.Error):  # a warehouse that cannot be read has decided nothing: a delivery can be judged alone
-        path = str(warehouse).replace("'", "''")
-        connection.execute(f"attach '{path}' as live (read_only)")
+        attach(connection, warehouse, "live")
         ledger.carry_over(connection, ["quarantine", "source_files"])
         before = {(file.source, file.file_name): file.records for file in ledger.loaded_files(connection)}
         ledger.forget_all_loaded(connection)  # which of the records are there is what the files say

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olistctl.results import NoProgress, Progress, counted
-from olistctl.warehouse import connect, quote
+from olistctl.warehouse import attach, connect, quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -127,8 +127,7 @@ def _opened(
     connection = connect(file, readonly=attached is not None, threads=threads, memory_limit=memory_limit)
     try:
         if attached:
-            path = str(attached).replace("'", "''")
-            connection.execute(f"attach '{path}' as live (read_only)")
+            attach(connection, attached, "live")
         yield connection
     finally:
         connection.close()

@@ -1,6 +1,6 @@
 """The DuckDB file: one writer at a time, work in a stage file, publication in one rename."""
 
-from olistctl.warehouse.connection import connect, connect_scratch, quote, read_only
+from olistctl.warehouse.connection import attach, connect, connect_scratch, quote, read_only
 from olistctl.warehouse.faults import DamagedWarehouse, machine_fault, refused
 from olistctl.warehouse.lock import holder_is_alive, holder_of, writer_lock
 from olistctl.warehouse.parallel import in_parallel, share_out
@@ -16,6 +16,7 @@ __all__ = [
     "Stage",
     "Standing",
     "Version",
+    "attach",
     "connect",
     "connect_scratch",
     "drop_relations",

@@ -21,6 +21,9 @@ _CONFIG: dict[str, Any] = {
     # every shift of the lines: three minutes for a million reviews, instead of one second.
     "asof_loop_join_threshold": 0,
 }
+# DuckDB compresses a row group of 122,880 rows while a table is filled, on every core, but what does not fill one only
+# at the checkpoint, table after table on one core: at the real size that were nearly all tables.
+_ROW_GROUP_SIZE = 30_720
 
 
 def quote(identifier: str) -> str:
@@ -34,9 +37,8 @@ def connect(
     readonly: bool = False,
     threads: int | None = None,
     memory_limit: str | None = None,
-    storage_version: str | None = None,
 ) -> DuckDBPyConnection:
-    """Open a warehouse file; one that is made has the `storage_version`, that of another stays as it is.
+    """Open a warehouse file.
 
     Raises:
         DamagedWarehouse: it is damaged, no DuckDB file, or of a newer DuckDB.
@@ -45,18 +47,60 @@ def connect(
     """
     import duckdb
 
-    config = dict(_CONFIG)
+    config = _config(threads, memory_limit)
     if not readonly:
         config["temp_directory"] = str(file.parent / "tmp")
-    given = {"threads": threads, "memory_limit": memory_limit, "storage_compatibility_version": storage_version}
-    config |= {name: value for name, value in given.items() if value}
-    try:
-        _check_kind(file)
+    with _explained(file):
         connection = duckdb.connect(str(file), read_only=readonly, config=config)
-    except (duckdb.Error, OSError, MemoryError) as error:
-        raise _explain(file, error) from None
     connection.execute("set enable_progress_bar = false")
     return connection
+
+
+def connect_to_fill(
+    file: Path, *, threads: int | None = None, memory_limit: str | None = None, storage_version: str | None = None
+) -> DuckDBPyConnection:
+    """Open a warehouse file for a build, whose tables are compressed on every core while they are filled.
+
+    For more connections to it take `another` of this one. A file that is made has the `storage_version`; that of
+    another stays as it is.
+
+    Raises:
+        DamagedWarehouse: it is damaged, no DuckDB file, or of a newer DuckDB.
+        EnvironmentFault: it cannot be read or written.
+        BusyError: another program has it open for writing.
+    """
+    import duckdb
+
+    config = _config(threads, memory_limit) | {"temp_directory": str(file.parent / "tmp")}
+    if storage_version:
+        config["storage_compatibility_version"] = storage_version
+    with _explained(file):
+        connection = duckdb.connect(":memory:", config=config)
+        try:
+            attach(connection, file, option=f"row_group_size {_ROW_GROUP_SIZE}")
+            ((database,),) = connection.execute(
+                "select database_name from duckdb_databases() where path is not null"
+            ).fetchall()
+            connection.execute(f"use {quote(database)}; set enable_progress_bar = false")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def another(connection: DuckDBPyConnection) -> DuckDBPyConnection:
+    """Return one more connection beside an open one, with a transaction and temporary tables of its own."""
+    ((database,),) = connection.execute("select current_database()").fetchall()
+    second = connection.cursor()
+    second.execute(f"use {quote(database)}; set enable_progress_bar = false")
+    return second
+
+
+def attach(connection: DuckDBPyConnection, file: Path, name: str | None = None, *, option: str = "read_only") -> None:
+    """Attach another file to an open database, under a name, or that which DuckDB makes of the file's."""
+    path = str(file).replace("'", "''")
+    alias = f"as {quote(name)} " if name else ""
+    connection.execute(f"attach '{path}' {alias}({option})")
 
 
 @contextmanager
@@ -93,6 +137,23 @@ def read_only(
         yield connection
     finally:
         connection.close()
+
+
+def _config(threads: int | None, memory_limit: str | None) -> dict[str, Any]:
+    given = {"threads": threads, "memory_limit": memory_limit}
+    return _CONFIG | {name: value for name, value in given.items() if value}
+
+
+@contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    """Turn what keeps a file from being opened into an error that says what to do."""
+    import duckdb
+
+    try:
+        _check_kind(file)
+        yield
+    except (duckdb.Error, OSError, MemoryError) as error:
+        raise _explain(file, error) from None
 
 
 def _check_kind(file: Path) -> None:

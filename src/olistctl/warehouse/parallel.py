@@ -11,6 +11,8 @@ from queue import SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
+from olistctl.warehouse.connection import another
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -26,14 +28,14 @@ def in_parallel(
     items: Iterable[Item],
     after: Mapping[int, Collection[int]] | None = None,
 ) -> list[Done]:
-    """Do a work for each item, each on a cursor of the connection that no other uses; see `share_out`.
+    """Do a work for each item, each on a connection beside this one that no other uses; see `share_out`.
 
-    A statement on a small table keeps one core busy, however many there are. Cursors see what is committed, and no
+    A statement on a small table keeps one core busy, however many there are. Connections see what is committed, and no
     temporary table of another one.
     """
     ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
     with ExitStack() as stack:
-        cursors = [stack.enter_context(connection.cursor()) for _ in range(threads)]
+        cursors = [stack.enter_context(another(connection)) for _ in range(threads)]
         return share_out(cursors, work, items, after, interrupt=lambda cursor: cursor.interrupt())
 
 

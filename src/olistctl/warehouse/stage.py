@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from olistctl.config import Settings
 from olistctl.errors import BusyError, EnvironmentFault
 from olistctl.logs import get_logger
-from olistctl.warehouse.connection import connect, quote
+from olistctl.warehouse.connection import another, attach, connect, connect_to_fill, quote
 from olistctl.warehouse.faults import DamagedWarehouse, machine_fault, refused
 from olistctl.warehouse.lock import writer_lock
 from olistctl.warehouse.published import note_published
@@ -79,20 +79,18 @@ class Stage:
     def connection(self) -> Iterator[DuckDBPyConnection]:
         """Give a connection of its own to the stage file."""
         if not self._anchor:
-            self._anchor.append(self._connect())
-        connection = self._connect()
+            opened = connect_to_fill(
+                self.file,
+                threads=self.threads,
+                memory_limit=self.memory_limit,
+                storage_version=self.storage_version,
+            )
+            self._anchor.append(opened)
+        connection = another(self._anchor[0])
         try:
             yield connection
         finally:
             connection.close()
-
-    def _connect(self) -> DuckDBPyConnection:
-        return connect(
-            self.file,
-            threads=self.threads,
-            memory_limit=self.memory_limit,
-            storage_version=self.storage_version,
-        )
 
     def let_go(self) -> None:
         """Close the stage file, with all that was written in it."""
@@ -142,8 +140,7 @@ class Stage:
             return
         if not self._seen:
             self._seen.append(identity(self.live))
-        path = str(self.live).replace("'", "''")
-        connection.execute(f"attach '{path}' as live (read_only)")
+        attach(connection, self.live, "live")
         try:
             yield True
         finally:
