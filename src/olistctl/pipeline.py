@@ -129,7 +129,8 @@ def _transform(state: _State, work: Work) -> Outcome:
     else:
         assert before
         build = replace(build, relations=before.relations, failed_tests=before.failed_tests)
-        state.unchanged = Unchanged(before.run_id, frozenset(before.relations) - set(state.transform.relations))
+        built = set(state.transform.relations) - state.transform.unchanged_relations
+        state.unchanged = Unchanged(before.run_id, frozenset(before.relations) - built)
     with work.stage.connection() as connection:
         ledger.note_built(connection, build)
     return replace(outcome, note=f"{outcome.note}, {dropped} dropped") if dropped else outcome
@@ -356,9 +357,10 @@ def _models_done(state: _State, work: Work) -> Outcome:
     failed = state.transform.having("error", "fail")
     if failed:
         raise state.engine.explain(work, failed[0])
-    models = sum(node.kind == "model" for node in state.transform.nodes)
-    snapshots = sum(node.kind == "snapshot" for node in state.transform.nodes)
-    return Outcome(None, f"{counted(models, 'model')}, {counted(snapshots, 'snapshot')}")
+    unchanged = len(state.transform.having("unchanged"))
+    built = [node.kind for node in state.transform.nodes if node.status != "unchanged"]
+    note = f"{counted(built.count('model'), 'model')}, {counted(built.count('snapshot'), 'snapshot')}"
+    return Outcome(None, f"{note}, {unchanged} unchanged" if unchanged else note)
 
 
 def _passes(tests: DbtReport, everything: bool) -> Callable[[str], bool]:

@@ -50,6 +50,7 @@ class Warehouse:
         self.kept = project.folder / "kept.duckdb"
         self.before = project.folder / "before.duckdb"
         self.compiled = compile_project(self.place, is_built=True)
+        self.unchanged: set[str] = set()  # by the last build without dbt
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.project.warehouse)) as connection:
@@ -107,13 +108,14 @@ class Warehouse:
 
     def build_without_dbt(self, at: datetime) -> DbtReport | None:
         """Build what is pending as dbt has compiled it; None where only dbt knows what that touches."""
-        models = self.compiled.models_about(self.pending())
+        models, changed = self.compiled.models_about(self.pending()), self.compiled.changed_by(self.pending())
         assert models and self.compiled.unknown_changes
         if self.execute(self.compiled.unknown_changes) != [(0,)]:
             return None
         with duckdb.connect(str(self.project.warehouse)) as connection:
-            report = run_models(connection, models, self.artifacts, at=at)
-        assert {node.status for node in report.nodes} == {"success"}, report.having("error")
+            report = run_models(connection, models, self.artifacts, at=at, changed=changed)
+        assert {node.status for node in report.nodes} <= {"success", "unchanged"}, report.having("error")
+        self.unchanged = {node.name for node in report.having("unchanged")}
         return report
 
     @property
@@ -378,6 +380,25 @@ def test_changes_all_over_the_place(warehouse: Warehouse) -> None:
         )
         change.note(source, "changed", where)
     change.build_incrementally()
+
+
+def test_nothing_is_built_below_what_comes_out_as_it_was(warehouse: Warehouse) -> None:
+    """Which build_incrementally holds to what dbt makes of all of it."""
+    change = warehouse
+    change.update("sellers", "_source_line = 3", seller_city="where nobody has sold yet")
+    change.build_incrementally()
+    sold = {"fact_order_items", "mart_executive_monthly", "mart_executive_dashboard", "mart_product_performance"}
+    assert sold <= change.unchanged
+    assert not change.unchanged & {"dim_seller", "mart_seller_scorecard", "mart_delivery_metrics", "dq_reconciliation"}
+
+    change.update("order_reviews", "_source_line = 3", review_comment_message="a text of which orders know nothing")
+    change.build_incrementally()
+    assert {"fact_orders", "fact_order_items", "mart_customer_analytics", "mart_delivery_metrics"} <= change.unchanged
+    assert "fact_reviews" not in change.unchanged
+
+    change.update("orders", "_source_line = 3", order_status="canceled")
+    change.build_incrementally()
+    assert not change.unchanged & {"fact_orders", "fact_order_items", "mart_customer_analytics"}
 
 
 def test_unknown_changes_replace_everything(warehouse: Warehouse) -> None:

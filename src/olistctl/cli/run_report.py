@@ -36,7 +36,8 @@ def render_plan(console: Console, plan: Plan) -> None:
         console.line(f"All models would be built: {plan.reason or 'dbt has not said yet which there are'}.")
     elif plan.models:
         why = f" ({plan.reason})" if plan.reason else ""
-        console.line(f"Models and snapshots that a run would build{why}: {', '.join(plan.models)}.")
+        lead = f"Models and snapshots that a run would build{why}, unless what they read comes out as it was"
+        console.line(f"{lead}: {', '.join(plan.models)}.")
 
 
 def render_run(console: Console, report: RunReport) -> None:

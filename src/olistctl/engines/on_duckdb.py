@@ -33,7 +33,7 @@ from olistctl.transform import (
     run_tests,
     selectors,
 )
-from olistctl.warehouse import drop_relations, stage_file, standing
+from olistctl.warehouse import Relation, drop_relations, stage_file, standing
 from olistctl.writing import Work
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class DuckdbEngine:
         self._settings = settings
         self._dbt = dbt
         self._compiled: Compiled | None = None
+        self._changed: frozenset[Relation] | None = None  # by this run; None: nobody knows
 
     def check(self) -> None:
         """Nothing to do: DuckDB is here."""
@@ -77,6 +78,7 @@ class DuckdbEngine:
     def build(self, work: Work, tables: tuple[str, ...] | None, *, anew: bool) -> DbtReport:
         """Build what changes of tables of `raw` touch, without dbt where it has compiled all of that.
 
+        What comes out as it was is "unchanged" then, and so is what reads nothing else.
         Only `verify` has dbt do all: what is built here must be the same as what is built there.
         """
         if anew:
@@ -98,9 +100,14 @@ class DuckdbEngine:
             return drop_relations(connection, relations)
 
     def test(self, work: Work, tables: tuple[str, ...] | None) -> DbtReport:
-        """Run the tests that changes of tables of `raw` concern, as dbt has compiled them."""
+        """Run the tests that changes of tables of `raw` concern, as dbt has compiled them.
+
+        Of what the run has built, or not had to, only those that look at something that came out different.
+        """
         compiled = self._tests(work)
         chosen = [test for test in compiled.tests if tables is None or test.is_about(tables)]
+        if tables is not None and self._changed is not None:
+            chosen = [test for test in chosen if not self._changed.isdisjoint(test.inputs)]
         with work.stage.connection() as connection:
             return run_tests(connection, chosen, work.progress)
 
@@ -135,7 +142,10 @@ class DuckdbEngine:
         with work.stage.connection() as connection:
             if connection.execute(compiled.unknown_changes).fetchone() != (0,):
                 return None
-            return self._run_models(connection, models, work)
+            changed = compiled.changed_by(tables)
+            report = self._run_models(connection, models, work, changed)
+        self._changed = changed.union(node.relation for node in report.having("success") if node.relation)
+        return report
 
     def _built_anew(self, work: Work, tables: tuple[str, ...] | None) -> DbtReport | None:
         """Build anew what depends on the tables (None: all), as dbt has compiled it; None where only dbt knows how."""
@@ -153,9 +163,15 @@ class DuckdbEngine:
             return self._run_models(connection, models, work)
         return None
 
-    def _run_models(self, connection: DuckDBPyConnection, models: Sequence[CompiledModel], work: Work) -> DbtReport:
-        at = datetime.now(UTC).replace(tzinfo=None)
-        return run_models(connection, models, self._settings.dbt_artifacts, at=at, progress=work.progress)
+    def _run_models(
+        self,
+        connection: DuckDBPyConnection,
+        models: Sequence[CompiledModel],
+        work: Work,
+        changed: frozenset[Relation] | None = None,
+    ) -> DbtReport:
+        at, artifacts = datetime.now(UTC).replace(tzinfo=None), self._settings.dbt_artifacts
+        return run_models(connection, models, artifacts, at=at, changed=changed, progress=work.progress)
 
     def _tests(self, work: Work) -> Compiled:
         """Return what dbt has compiled, with the models where all of them stand; compiled now, if it is not at hand."""

@@ -3,13 +3,13 @@
 Each is built as dbt's materialization would: `table` as in macros/materializations.sql, `view` and `incremental` of
 dbt-duckdb, this one with the strategies of macros/incremental.sql, `snapshot` with the strategy `check` and
 `hard_deletes: invalidate`. A test holds the two to each other. Of a snapshot an incremental run looks only at the
-members that it may have changed.
+members that it may have changed; and what turns out as it was builds nothing below it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from olistctl.results import NoProgress, Progress
 from olistctl.transform.compiled import CompiledModel
 from olistctl.transform.dbt import DbtReport, NodeResult
 from olistctl.transform.jobs import BUILD, compiled_file
-from olistctl.warehouse import drop_relations, in_parallel, kind_of, machine_fault, quote
+from olistctl.warehouse import Relation, drop_relations, in_parallel, kind_of, machine_fault, quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -43,11 +43,14 @@ def run_models(
     artifacts: Path,
     *,
     at: datetime,
+    changed: Collection[Relation] | None = None,
     progress: Progress | None = None,
 ) -> DbtReport:
     """Build models and snapshots in an open warehouse, in the order of the graph.
 
-    `at` (UTC) is when versions of members open and close. The first model that fails ends the build, and is data in the
+    `at` (UTC) is when versions of members open and close. `changed` are the tables that have changed since all models
+    were built (None: nobody knows): a model that reads none of them, and none that comes out different here, is as it
+    was, and "unchanged" in the report. The first model that fails ends the build, and is data in the
     report. Its SQL is left in dbt's `artifacts`, where dbt leaves that of its own.
 
     Raises:
@@ -60,11 +63,18 @@ def run_models(
     for schema in sorted({model.relation[0] for model in models}):
         connection.execute(f"create schema if not exists {quote(schema)}")
 
+    news = set(changed or ())
+
     def build(cursor: DuckDBPyConnection, model: CompiledModel) -> NodeResult:
         progress.advance(0, model.name)
-        node = _build(cursor, model, at, artifacts)
+        if changed is None or not news.isdisjoint(model.inputs):
+            node = _build(cursor, model, at, artifacts)
+        else:
+            node = _node(model, "unchanged")
+        if node.status == "success":
+            news.add(model.relation)
         progress.advance(1)
-        return node
+        return node if changed is not None else replace(node, status="success")
 
     numbers = {model.name: number for number, model in enumerate(models)}
     after = {numbers[model.name]: [numbers[name] for name in model.after if name in numbers] for model in models}
@@ -77,14 +87,17 @@ def run_models(
     return DbtReport(tuple(nodes), round(time.perf_counter() - started, 2))
 
 
+def _node(model: CompiledModel, status: str) -> NodeResult:
+    return NodeResult(model.name, model.kind, status, 0.0, model.file, relation=model.relation)
+
+
 def _build(connection: DuckDBPyConnection, model: CompiledModel, at: datetime, artifacts: Path) -> NodeResult:
     import duckdb
 
     started = time.perf_counter()
-    node = NodeResult(model.name, model.kind, "success", 0.0, model.file, relation=model.relation)
     try:
         connection.begin()
-        _BUILDERS[model.materialized](connection, model, at)
+        is_changed = _BUILDERS[model.materialized](connection, model, at)
         connection.commit()
     except duckdb.Error as error:
         if machine_fault(error):
@@ -92,17 +105,19 @@ def _build(connection: DuckDBPyConnection, model: CompiledModel, at: datetime, a
         compiled = compiled_file(artifacts, model.package, model.file)
         compiled.parent.mkdir(parents=True, exist_ok=True)
         compiled.write_text(model.sql or "", encoding="utf-8")
-        raise _ModelFailed(replace(node, status="error", message=str(error), compiled=compiled)) from error
+        raise _ModelFailed(replace(_node(model, "error"), message=str(error), compiled=compiled)) from error
+    node = _node(model, "success" if is_changed else "unchanged")
     return replace(node, seconds=round(time.perf_counter() - started, 2))
 
 
-def _build_view(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
+def _build_view(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
     """Make the view, in the place of whatever stood there."""
     drop_relations(connection, [model.relation])
     connection.execute(f"create view {_name(model.relation)} as (\n{model.sql}\n)")
+    return True
 
 
-def _build_table(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
+def _build_table(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
     """Make the table beside the old one, which it may read, and put it in its place."""
     schema, name = map(quote, model.relation)
     draft = f"{schema}.{quote(model.relation[1] + '__dbt_tmp')}"
@@ -116,23 +131,39 @@ def _build_table(connection: DuckDBPyConnection, model: CompiledModel, at: datet
         connection.execute(f"create table {draft} as (\n{model.sql}\n)")
     drop_relations(connection, [model.relation])
     connection.execute(f"alter table {draft} rename to {name}")
+    return True
 
 
-def _build_incremental(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
-    """Replace the rows of what is affected, or add the new ones."""
+def _build_incremental(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
+    """Replace the rows of what is affected, or add the new ones; return whether the table has other rows now."""
     table, draft = _name(model.relation), quote(model.name + "__dbt_tmp")
     connection.execute(f"create temporary table {draft} as (\n{model.sql}\n)")
-    _check_columns(connection, draft, table)
+    columns = _columns_of(connection, draft, table)
+    affected = "false"
     if model.strategy == "replace_affected":
         assert model.affected_by and model.affected_key
         key = quote(model.affected_key)
-        connection.execute(f"delete from {table} where {key} in (select {key} from {_name(model.affected_by)})")
-    connection.execute(f"insert into {table} by name from {draft}")
+        affected = f"{key} in (select {key} from {_name(model.affected_by)})"
+    is_changed = not _are_same(connection, f"from {draft}", f"select {columns} from {table} where {affected}")
+    if is_changed:
+        connection.execute(f"delete from {table} where {affected}")
+        connection.execute(f"insert into {table} by name from {draft}")
     connection.execute(f"drop table {draft}")
+    return is_changed
 
 
-def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> None:
+def _are_same(connection: DuckDBPyConnection, one: str, other: str) -> bool:
+    """Tell whether two queries give the same rows, in whatever order: most that do not are not as many."""
+    count = "select count(*) from ({})"
+    if connection.execute(f"select ({count.format(one)}) <> ({count.format(other)})").fetchone() == (True,):
+        return False
+    return connection.execute(f"({one}) except all ({other}) limit 1").fetchone() is None
+
+
+def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
     """Close the versions of members that changed or are gone, and open those of members that changed or are new.
+
+    Return whether there were any.
 
     As dbt's macros snapshot_staging_table and snapshot_merge_sql do, of the members that the run may have changed; and
     as build_snapshot_table does, where there is no history yet.
@@ -149,28 +180,29 @@ def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, at: da
     """
     if kind_of(connection, model.relation) is None:
         connection.execute(f"create table {table} as {opened} from (\n{model.sql}\n) as members", {"at": at})
-        return
+        return True
     chosen = f"{key} in (select {key} from {_name(model.affected_by)})" if model.affected_by else "true"
     same = " and ".join(f"ours.{column} is not distinct from theirs.{column}" for column in map(quote, model.checked))
     connection.execute(
         f"create temporary table snapshot_now as from (\n{model.sql}\n) as members where {chosen}",
     )
-    _check_columns(connection, "snapshot_now", table)
+    _columns_of(connection, "snapshot_now", table)
     connection.execute(
         f"create temporary table snapshot_same as select ours.{key} from snapshot_now as ours "
         f"inner join {table} as theirs using ({key}) where theirs.dbt_valid_to is null and {same}"
     )
-    connection.execute(
+    closed = connection.execute(
         f"update {table} set dbt_valid_to = $at "
         f"where dbt_valid_to is null and {chosen} and {key} not in (select {key} from snapshot_same)",
         {"at": at},
-    )
+    ).fetchone()
     news = f"{opened} from snapshot_now where {key} not in (select {key} from snapshot_same)"
-    connection.execute(f"insert into {table} by name {news}", {"at": at})
+    added = connection.execute(f"insert into {table} by name {news}", {"at": at}).fetchone()
     connection.execute("drop table snapshot_now; drop table snapshot_same")
+    return (closed, added) != ((0,), (0,))
 
 
-_BUILDERS: Mapping[str, Callable[[DuckDBPyConnection, CompiledModel, datetime], None]] = {
+_BUILDERS: Mapping[str, Callable[[DuckDBPyConnection, CompiledModel, datetime], bool]] = {
     "view": _build_view,
     "table": _build_table,
     "incremental": _build_incremental,
@@ -178,13 +210,14 @@ _BUILDERS: Mapping[str, Callable[[DuckDBPyConnection, CompiledModel, datetime], 
 }
 
 
-def _check_columns(connection: DuckDBPyConnection, draft: str, table: str) -> None:
-    """Raise LeftToDbt where a draft has columns that the table has not."""
+def _columns_of(connection: DuckDBPyConnection, draft: str, table: str) -> str:
+    """Return the columns of a draft, as SQL; raise LeftToDbt where the table has not all of them."""
     names = "select column_name from (describe {})"
-    missing = f"{names.format(draft)} except {names.format(table)}"
-    if connection.execute(missing).fetchone():
+    mine, theirs = (connection.execute(names.format(relation)).fetchall() for relation in (draft, table))
+    if not set(mine) <= set(theirs):
         raise LeftToDbt(table)
+    return ", ".join(quote(name) for (name,) in mine)
 
 
-def _name(relation: tuple[str, str]) -> str:
+def _name(relation: Relation) -> str:
     return ".".join(map(quote, relation))

@@ -12,8 +12,9 @@ from olistctl.drafts import written
 from olistctl.transform.jobs import DbtPlace
 from olistctl.transform.parsing import parsing_state
 from olistctl.transform.project import ALWAYS_BUILT
-from olistctl.warehouse import Standing
+from olistctl.warehouse import Relation, Standing
 
+_RAW = "raw"
 _FILE = "compiled.json"
 _FILE_ANEW = "compiled_anew.json"
 
@@ -22,7 +23,8 @@ _FILE_ANEW = "compiled_anew.json"
 class CompiledTest:
     """A data test as dbt compiled it; `sources` are the tables of `raw` that it looks at, through whatever models.
 
-    `sql` is None where dbt could not compile it, for the reason in `problem`. `reads` are the nodes that it names.
+    `sql` is None where dbt could not compile it, for the reason in `problem`. `reads` are the nodes that it names,
+    `inputs` the tables (schema, name) that it reads, through views and ephemeral models.
     """
 
     name: str
@@ -39,6 +41,7 @@ class CompiledTest:
     problem: str | None
     sources: tuple[str, ...]
     reads: tuple[str, ...]
+    inputs: tuple[Relation, ...]
 
     @property
     def query(self) -> str:
@@ -59,7 +62,7 @@ class CompiledModel:
     """A model or snapshot as dbt compiled it, for an incremental run of a built warehouse or to be built anew.
 
     `sql` is None where only dbt can run it. `columns` are name and type of those of its contract; `after` the models
-    that it needs; `sources` as in `CompiledTest`. An incremental model that replaces rows (`strategy`
+    that it needs; `sources` and `inputs` as in `CompiledTest`. An incremental model that replaces rows (`strategy`
     "replace_affected") has the list of what it replaces in `affected_by` (schema, name), by the column `affected_key`;
     a snapshot has a `unique_key` and the columns that are checked.
     """
@@ -68,12 +71,13 @@ class CompiledModel:
     kind: str  # model, snapshot
     file: str
     package: str
-    relation: tuple[str, str]
+    relation: Relation
     materialized: str  # view, table, incremental, snapshot
     sql: str | None
+    inputs: tuple[Relation, ...]
     columns: tuple[tuple[str, str], ...] = ()
     strategy: str | None = None
-    affected_by: tuple[str, str] | None = None
+    affected_by: Relation | None = None
     affected_key: str | None = None
     unique_key: str | None = None
     checked: tuple[str, ...] = ()
@@ -107,6 +111,15 @@ class Compiled:
         """Return what a change of tables of `raw` builds; None where dbt must do it."""
         chosen = tuple(model for model in self.models or () if model.is_about(tables))
         return chosen if self.unknown_changes and all(model.sql for model in chosen) else None
+
+    def changed_by(self, tables: Collection[str]) -> frozenset[Relation]:
+        """Return what models may find changed before any is built: the tables of `raw`, and all that no model makes."""
+        models = self.models or ()
+        made = {model.relation for model in models}
+        read = {table for model in models for table in model.inputs}
+        read |= {table for test in self.tests for table in test.inputs}
+        foreign = {table for table in read - made if table[0] != _RAW}
+        return frozenset(foreign | {(_RAW, table) for table in tables})
 
 
 @dataclass(frozen=True)

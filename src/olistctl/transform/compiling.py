@@ -24,7 +24,7 @@ from olistctl.transform.dbt import call_dbt
 from olistctl.transform.jobs import COMPILE, COMPILE_ANEW, COMPILE_TESTS, DbtJob, DbtPlace
 from olistctl.transform.parsing import parsing_state
 from olistctl.transform.project import ALWAYS_BUILT
-from olistctl.warehouse import Standing
+from olistctl.warehouse import Relation, Standing
 
 # What makes compiled SQL depend on more than the project's files: on the rows of the warehouse, the environment, the
 # clock; and on which tables stand.
@@ -124,6 +124,7 @@ def _test(result: Any, manifest: Any) -> CompiledTest:
         problem=None if is_good else str(result.message or "dbt could not compile it"),
         sources=_sources_above(read, manifest),
         reads=tuple(key.rsplit(".", 1)[-1] for key in read),
+        inputs=_tables(_read_by(read, manifest), manifest),
     )
 
 
@@ -132,7 +133,8 @@ def _model(result: Any, manifest: Any) -> CompiledModel:
     strategy = getattr(config, "incremental_strategy", None)
     affected_by = config.meta.get("affected_by") or (ALWAYS_BUILT if strategy == "replace_affected" else None)
     list_of = _node_named(affected_by, manifest)
-    before = {manifest.nodes[key].name for key in _models_before(node, manifest)} | {affected_by or node.name}
+    read = _read_by(node.depends_on.nodes, manifest)
+    before = {manifest.nodes[key].name for key in read if key in manifest.nodes} | {affected_by or node.name}
     can_run = _is_good(result) and _is_plain(node) and _is_static(node, manifest, knows_what_stands=True)
     return CompiledModel(
         name=node.name,
@@ -142,6 +144,7 @@ def _model(result: Any, manifest: Any) -> CompiledModel:
         relation=(node.schema, node.alias),
         materialized=config.materialized,
         sql=node.compiled_code if can_run else None,
+        inputs=_tables(read, manifest),
         columns=tuple((column.name, column.data_type) for column in node.columns.values())
         if getattr(node, "contract", None) and node.contract.enforced
         else (),
@@ -209,21 +212,29 @@ def _node_named(name: str | None, manifest: Any) -> Any:
     return next((node for node in manifest.nodes.values() if node.name == name), None)
 
 
-def _models_before(node: Any, manifest: Any) -> set[str]:
-    """Return the keys of the tables and views that a node reads, through views and ephemeral models."""
+def _read_by(keys: Iterable[str], manifest: Any) -> set[str]:
+    """Return the tables, views and sources among these keys, and those that their views and ephemeral models read."""
     found: set[str] = set()
-    todo, seen = list(node.depends_on.nodes), set()
+    todo, seen = list(keys), set()
     while todo:
         key = todo.pop()
-        if key in seen or key not in manifest.nodes:
+        if key in seen or not (key in manifest.nodes or key in manifest.sources):
             continue
         seen.add(key)
-        materialized = manifest.nodes[key].config.materialized
+        materialized = manifest.nodes[key].config.materialized if key in manifest.nodes else "table"
         if materialized in ("view", "ephemeral"):
             todo += manifest.nodes[key].depends_on.nodes
         if materialized != "ephemeral":
             found.add(key)
     return found
+
+
+def _tables(keys: Iterable[str], manifest: Any) -> tuple[Relation, ...]:
+    """Return those of nodes and sources that hold rows."""
+    nodes = [manifest.nodes[key] for key in keys if key in manifest.nodes]
+    sources = [manifest.sources[key] for key in keys if key in manifest.sources]
+    found = {(node.schema, node.alias) for node in nodes if node.config.materialized != "view"}
+    return tuple(sorted(found | {(source.schema, source.identifier) for source in sources}))
 
 
 def _sources_above(keys: Iterable[str], manifest: Any) -> tuple[str, ...]:

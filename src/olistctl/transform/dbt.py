@@ -28,7 +28,7 @@ class NodeResult:
 
     name: str
     kind: str
-    status: str  # success, pass, warn, fail, error, skipped
+    status: str  # success, unchanged, pass, warn, fail, error, skipped
     seconds: float
     file: str
     model: str | None = None  # of a test: the model it tests
@@ -56,6 +56,11 @@ class DbtReport:
     def relations(self) -> tuple[tuple[str, str], ...]:
         """The tables and views (schema, name) of the models and seeds; history is not dbt's to take away."""
         return tuple(sorted(node.relation for node in self.nodes if node.relation and node.kind != "snapshot"))
+
+    @property
+    def unchanged_relations(self) -> frozenset[tuple[str, str]]:
+        """Those of them that are as they were, though something above them has changed."""
+        return frozenset(node.relation for node in self.having("unchanged") if node.relation)
 
 
 def prepare_dbt(place: DbtPlace) -> None:
