@@ -30,6 +30,7 @@ from olistctl.ledger.files import (
 )
 from olistctl.ledger.quarantine import (
     DISCARDED,
+    NOTHING_HELD,
     OPEN,
     REPLAYED,
     Fault,
@@ -39,6 +40,7 @@ from olistctl.ledger.quarantine import (
     Quarantined,
     close_file,
     held,
+    held_by_file,
     lacks_records,
     mends_of,
     merge_file,
@@ -59,6 +61,7 @@ __all__ = [
     "DISCARDED",
     "IGNORED",
     "INSERTED",
+    "NOTHING_HELD",
     "OPEN",
     "REBUILT",
     "REPLAYED",
@@ -87,6 +90,7 @@ __all__ = [
     "forget_loaded",
     "forget_source",
     "held",
+    "held_by_file",
     "is_current",
     "is_present",
     "keep_history_of",

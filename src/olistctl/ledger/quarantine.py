@@ -79,6 +79,9 @@ class Held:
         return self.open + self.discarded
 
 
+NOTHING_HELD = Held(0, 0)
+
+
 @dataclass(frozen=True)
 class QuarantineCount:
     """How many records of a file are quarantined for one reason, with one status."""
@@ -194,6 +197,8 @@ def set_status(
     connection: DuckDBPyConnection, quarantine_ids: Sequence[int], status: str, reason: str | None, at: datetime
 ) -> None:
     """Set the status of records, with the reason for it; nothing is loaded in the place of any of them."""
+    if not quarantine_ids:
+        return
     connection.execute(
         "update etl.quarantine set status = $status, reason = $reason, mended = null, changed_at = $at "
         "where quarantine_id in (select unnest($ids::bigint[]))",
@@ -203,12 +208,23 @@ def set_status(
 
 def held(connection: DuckDBPyConnection, source: str, file_name: str) -> Held:
     """Return how many records of a file are not loaded."""
-    row = connection.execute(
-        "select count(*) filter (status = 'open'), count(*) filter (status = 'discarded') "
-        "from etl.quarantine where source = ? and file_name = ? and is_present",
-        [source, file_name],
-    ).fetchone()
-    return Held(*row) if row else Held(0, 0)
+    return held_by_file(connection, source, file_name).get((source, file_name), NOTHING_HELD)
+
+
+def held_by_file(
+    connection: DuckDBPyConnection, source: str | None = None, file_name: str | None = None
+) -> dict[tuple[str, str], Held]:
+    """Return how many records are not loaded, of those files that have any, by source and name; None: of all."""
+    rows = connection.execute(
+        """
+        select source, file_name, count(*) filter (status = 'open'), count(*) filter (status = 'discarded')
+        from etl.quarantine
+        where is_present and ($source is null or source = $source) and ($file is null or file_name = $file)
+        group by source, file_name
+        """,
+        {"source": source, "file": file_name},
+    ).fetchall()
+    return {(source, file_name): Held(waiting, discarded) for source, file_name, waiting, discarded in rows}
 
 
 def lacks_records(connection: DuckDBPyConnection) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_BATCH = 100
 
 
 def insert(
@@ -14,9 +17,11 @@ def insert(
 ) -> None:
     """Insert whole rows; with `replace`, in place of those with the same key."""
     verb = "insert or replace" if replace else "insert"
-    for row in rows:
-        marks = ", ".join("?" * len(row))
-        connection.execute(f"{verb} into etl.{table} values ({marks})", row)
+    waiting = list(rows)
+    for start in range(0, len(waiting), _BATCH):
+        batch = waiting[start : start + _BATCH]
+        marks = ", ".join(f"({', '.join('?' * len(row))})" for row in batch)
+        connection.execute(f"{verb} into etl.{table} values {marks}", list(chain.from_iterable(batch)))
 
 
 def next_id(connection: DuckDBPyConnection, table: str, column: str) -> int:

@@ -160,8 +160,9 @@ _HISTORY = ("pipeline_runs", "load_audit", "error_log")
 def create(connection: DuckDBPyConnection) -> None:
     """Create the schema and its tables where they are missing, and bring those of an older release up to date."""
     connection.execute("create schema if not exists etl")
+    found = _columns(connection, "current_database()")
     for name, (columns, _) in TABLES.items():
-        present = _columns(connection, "current_database()", name)
+        present = found.get(name)
         if not present:
             _create(connection, name)
         elif present != list(columns):
@@ -175,17 +176,17 @@ def create(connection: DuckDBPyConnection) -> None:
 def carry_over(connection: DuckDBPyConnection, tables: Iterable[str] = tuple(TABLES)) -> None:
     """Fill the empty ledger with that of the attached warehouse `live`, or only some of its tables."""
     create(connection)
+    found = _columns(connection, "'live'")
     for name in tables:
-        present = _columns(connection, "'live'", name)
-        if present:
+        if present := found.get(name):
             connection.execute(f"insert into etl.{name} by name {_select(name, present)} from live.etl.{name}")
 
 
 def keep_history_of(connection: DuckDBPyConnection) -> None:
     """Bring what the attached warehouse `live` knows of its runs into a ledger that stopped before them."""
+    found = _columns(connection, "'live'")
     for name in _HISTORY:
-        present = _columns(connection, "'live'", name)
-        if present:
+        if present := found.get(name):
             connection.execute(
                 f"insert or replace into etl.{name} by name {_select(name, present)} from live.etl.{name}"
             )
@@ -193,12 +194,13 @@ def keep_history_of(connection: DuckDBPyConnection) -> None:
 
 def is_present(connection: DuckDBPyConnection) -> bool:
     """Tell whether the database has a ledger."""
-    return bool(_columns(connection, "current_database()", "pipeline_runs"))
+    return "pipeline_runs" in _columns(connection, "current_database()")
 
 
 def is_current(connection: DuckDBPyConnection) -> bool:
     """Tell whether the ledger has all of today's tables and columns."""
-    return all(_columns(connection, "current_database()", name) == list(TABLES[name][0]) for name in TABLES)
+    found = _columns(connection, "current_database()")
+    return all(found.get(name) == list(columns) for name, (columns, _) in TABLES.items())
 
 
 def _create(connection: DuckDBPyConnection, name: str) -> None:
@@ -207,13 +209,13 @@ def _create(connection: DuckDBPyConnection, name: str) -> None:
     connection.execute(f"create table etl.{name} ({', '.join([*parts, constraint] if constraint else parts)})")
 
 
-def _columns(connection: DuckDBPyConnection, database: str, table: str) -> list[str]:
+def _columns(connection: DuckDBPyConnection, database: str) -> dict[str, list[str]]:
+    """Return the columns of each table of a ledger."""
     rows = connection.execute(
-        f"select column_name from duckdb_columns() where database_name = {database} "
-        "and schema_name = 'etl' and table_name = ? order by column_index",
-        [table],
+        "select table_name, list(column_name order by column_index) from duckdb_columns() "
+        f"where database_name = {database} and schema_name = 'etl' group by table_name"
     ).fetchall()
-    return [name for (name,) in rows]
+    return dict(rows)
 
 
 def _select(table: str, present: list[str]) -> str:

@@ -62,18 +62,20 @@ def file_states(
     """Compare the files of the source folder with the ledger of a warehouse."""
     known = {(file.source, file.file_name): file for file in ledger.loaded_files(connection)}
     audits = ledger.last_audits(connection)
+    held = ledger.held_by_file(connection)
     tables = tables_in_raw(connection)
     states = []
     for file in files:
         key = file.source.name, file.name
-        held = ledger.held(connection, *key)
-        state = _state(file, known.pop(key, None), held, audits.get(key), limits, fingerprints)
+        state = _state(
+            file, known.pop(key, None), held.get(key, ledger.NOTHING_HELD), audits.get(key), limits, fingerprints
+        )
         if state.state == UNCHANGED and file.source.table not in tables:  # dropped by hand
             state = replace(state, state=CHANGED, is_news=True)
         states.append(state)
     for (source, name), loaded in known.items():
-        held = ledger.held(connection, source, name)
-        states.append(FileState(source, "", name, REMOVED, is_news=True, loaded=loaded, held=held))
+        lost = held.get((source, name), ledger.NOTHING_HELD)
+        states.append(FileState(source, "", name, REMOVED, is_news=True, loaded=loaded, held=lost))
     return tuple(states)
 
 

@@ -106,10 +106,11 @@ def _load_source(
     load: Load, source: Source, table: Table, own: Sequence[Inspection], known: Known
 ) -> Iterator[FileLoad]:
     is_loaded = False
+    held = ledger.held_by_file(load.connection, source.name)
     for inspection in own:
         started = time.perf_counter()
-        before = known.get((source.name, inspection.file))
-        result = load_file(load, source, table, inspection, before)
+        key = source.name, inspection.file
+        result = load_file(load, source, table, inspection, known.get(key), held.get(key, ledger.NOTHING_HELD))
         if inspection.file in table.outdated and result.status != LOADED:
             raise DataError(
                 f"the rows of '{source.name}' must be read again ({table.read_again}), but: {result.reason}",

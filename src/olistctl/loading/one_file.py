@@ -18,11 +18,16 @@ from olistctl.sources import Source
 
 
 def load_file(
-    load: Load, source: Source, table: Table, inspection: Inspection, before: ledger.LoadedFile | None
+    load: Load,
+    source: Source,
+    table: Table,
+    inspection: Inspection,
+    before: ledger.LoadedFile | None,
+    held: ledger.Held,
 ) -> FileLoad:
     """Bring a file's rows into its table; the earlier ones stay where it cannot be read, should not be, or is no news.
 
-    `before` is what the ledger knows of it.
+    `before` is what the ledger knows of it, `held` how many of its records are not loaded.
 
     Raises:
         UnreadableFile: the CSV reader has given up, and the transaction with it.
@@ -36,7 +41,6 @@ def load_file(
     if inspection.refusal:
         reason_type = inspection.refusal_type
         return _keep(load, source, inspection, before, REFUSED, inspection.refusal, reason_type, inspection.hint)
-    held = ledger.held(load.connection, source.name, inspection.file)
     if before and _is_loaded_whole(before, held) and before.sha256 == inspection.sha256 and not load.fresh:
         return FileLoad(
             source.name,

@@ -37,9 +37,13 @@ def kind_of(connection: DuckDBPyConnection, relation: Relation) -> str | None:
     """Return whether a relation is a "table" or a "view"; None where there is none."""
     row = connection.execute(
         """
-        select if(table_type = 'VIEW', 'view', 'table')
-        from information_schema.tables
-        where table_catalog = current_database() and table_schema = ? and table_name = ?
+        select 'table'
+        from duckdb_tables()
+        where database_name = current_database() and schema_name = $1 and table_name = $2
+        union all
+        select 'view'
+        from duckdb_views()
+        where database_name = current_database() and schema_name = $1 and view_name = $2
         """,
         relation,
     ).fetchone()
