@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,21 @@ def test_results_come_in_the_order_of_the_items_and_statements_run_at_once(
     with database:
         assert in_parallel(database, work, range(20)) == [100 + number for number in range(20)]
         assert in_parallel(database, work, []) == []
+
+
+@pytest.mark.parametrize("number", [7, 0])
+def test_short_statements_have_a_core_each_and_none_of_the_others(
+    database: duckdb.DuckDBPyConnection, number: int
+) -> None:
+    def work(cursor: duckdb.DuckDBPyConnection, number: int) -> int:
+        chosen = "case when $1 = 0 then error('no') else current_setting('external_threads') end"
+        ((found,),) = cursor.execute(f"select {chosen}", [number]).fetchall()
+        return int(found)
+
+    with database:
+        with pytest.raises(duckdb.InvalidInputException) if number == 0 else nullcontext():
+            assert in_parallel(database, work, [number] * 3, are_short=True) == [2, 2, 2]
+        assert database.execute("select current_setting('external_threads')").fetchall() == [(1,)]
 
 
 def test_an_item_waits_for_those_before_it(database: duckdb.DuckDBPyConnection) -> None:

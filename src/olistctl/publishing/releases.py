@@ -153,7 +153,7 @@ def _write(
                 flush(file)
             progress.advance(table.rows)
 
-        in_parallel(connection, write, tables)
+        in_parallel(connection, write, tables, are_short=True)
         progress.finish()
     manifest = {
         "release": name,

@@ -27,14 +27,20 @@ def in_parallel(
     work: Callable[[DuckDBPyConnection, Item], Done],
     items: Iterable[Item],
     after: Mapping[int, Collection[int]] | None = None,
+    *,
+    are_short: bool = False,
 ) -> list[Done]:
     """Do a work for each item, each on a connection beside this one that no other uses; see `share_out`.
 
     A statement on a small table keeps one core busy, however many there are. Connections see what is committed, and no
-    temporary table of another one.
+    temporary table of another one. `are_short`: there are many, and none that the others would wait for, so that each
+    has one core to itself; DuckDB's own threads would only be some more for the same cores.
     """
     ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
     with ExitStack() as stack:
+        if are_short:
+            connection.execute(f"set external_threads = {threads}")
+            stack.callback(connection.execute, "reset external_threads")
         cursors = [stack.enter_context(another(connection)) for _ in range(threads)]
         return share_out(cursors, work, items, after, interrupt=lambda cursor: cursor.interrupt())
 
