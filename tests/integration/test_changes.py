@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from olistctl.transform.compiled import kept_compiled
 from tests.integration.conftest import Project
 from tests.torture.scale import LONG
 
@@ -224,6 +225,28 @@ def test_a_test_that_fails_stands_for_strict_until_it_passes(project: Project) -
     test.write_text("select 1 from {{ ref('stg_category_translation') }} where false")
     assert project.json("run", "--strict")["status"] == "success"
     assert project.json("run", "--strict")["status"] == "unchanged"
+
+
+def test_a_history_that_was_taken_first_reaches_what_hangs_on_it_alone(project: Project) -> None:
+    products = project.source_dir / "olist_products_dataset.csv"
+    header, first, *others = products.read_text(encoding="utf-8").splitlines(keepends=True)
+    product, _, rest = first.split(",", maxsplit=2)
+    products.write_text("".join([header, f"{product},novidade,{rest}", *others]), encoding="utf-8")
+    for command in ("load", "snapshot", "transform"):
+        project.ok(command)
+    assert project.value("select count(*) from core.dim_category where product_category_name = 'novidade'") == 1
+    assert project.json("verify")["is_equal"]
+
+
+def test_only_tests_that_look_at_something_different_run_again(project: Project) -> None:
+    move_a_seller(project, "um lugar")
+    ran = {node["name"] for node in project.json("run")["tests"]["nodes"]}
+    compiled = kept_compiled(project.warehouse.parent / ".olist_dw" / "dbt")
+    assert compiled
+    about_sellers = {test.name for test in compiled.tests if test.is_about(["stg_sellers"])}
+    assert ran < about_sellers
+    assert {"unique_dim_seller_seller_key", "assert_dimensions_match_staging"} <= ran
+    assert "unique_fact_order_items_order_item_key" in about_sellers - ran, "its table came out as it was"
 
 
 def test_a_changed_project_builds_everything(project: Project) -> None:

@@ -293,7 +293,7 @@ def test_foreign_variables_are_left_alone(file: Path) -> None:
     assert load(file, "version: 1", {"DBT_TARGET": "x", "OLIST": "y"}).target == "dev"
 
 
-@pytest.mark.parametrize("name", [*sorted(RESERVED_WAREHOUSE_NAMES), "RAW"])
+@pytest.mark.parametrize("name", [*sorted(RESERVED_WAREHOUSE_NAMES), "RAW", "raw.2026"])
 def test_a_warehouse_named_like_a_schema_is_refused(file: Path, name: str) -> None:
     error = fault(file, "version: 1", warehouse=f"/x/{name}.duckdb")
     assert error.where == "option --warehouse"

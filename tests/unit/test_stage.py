@@ -248,7 +248,7 @@ def test_without_a_warehouse_nothing_is_attached(settings: Settings) -> None:
         assert not has_live
 
 
-@pytest.mark.parametrize("name", ["o'neil", 'say "x"', "a;b", "é *[1]", "list", "1", "a.b"])
+@pytest.mark.parametrize("name", ["o'neil", 'say "x"', "a;b", "é *[1]", "list", "1", "a.b", "memory", "memory.2024"])
 def test_a_warehouse_of_any_name_can_be_staged_attached_and_published(settings: Settings, name: str) -> None:
     settings = replace(settings, warehouse=settings.warehouse.parent / name / f"{name}.duckdb")
     settings.warehouse.parent.mkdir(parents=True)

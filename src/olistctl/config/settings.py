@@ -19,11 +19,10 @@ from olistctl.errors import ConfigError
 
 DEFAULT_CONFIG = Path("config/olistctl.yml")
 # A database has its file's name: like a schema's, it would make every `raw.…` ambiguous for DuckDB, and the
-# published file is attached as `live`, one that is built to a database `memory`.
+# published file is attached as `live`.
 RESERVED_WAREHOUSE_NAMES = frozenset(
     {
         "live",
-        "memory",
         "raw",
         "staging",
         "intermediate",
@@ -277,9 +276,10 @@ def _settings(file: Path, found: _Found) -> Settings:
     # A link stays one: the file that it points to is replaced, and its folder holds the one lock for both names.
     warehouse = Path(os.path.realpath(warehouse))
     found["warehouse"] = warehouse, origin
-    if warehouse.stem.lower() in RESERVED_WAREHOUSE_NAMES:
+    database = warehouse.name.partition(".")[0]
+    if database.lower() in RESERVED_WAREHOUSE_NAMES:
         raise ConfigError(
-            f"a warehouse file must not be named like the schema or database '{warehouse.stem}'",
+            f"a warehouse file must not be named like the schema or database '{database}'",
             where=origin,
             hint="call it olist_dw.duckdb, say",
         )

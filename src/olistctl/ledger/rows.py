@@ -15,7 +15,7 @@ _BATCH = 100
 def insert(
     connection: DuckDBPyConnection, table: str, rows: Iterable[tuple[Any, ...]], *, replace: bool = False
 ) -> None:
-    """Insert whole rows; with `replace`, in place of those with the same key."""
+    """Insert whole rows; with `replace`, in place of those with the same key, of which no two may be alike here."""
     verb = "insert or replace" if replace else "insert"
     waiting = list(rows)
     for start in range(0, len(waiting), _BATCH):

@@ -113,13 +113,17 @@ class Compiled:
         return chosen if self.unknown_changes and all(model.sql for model in chosen) else None
 
     def changed_by(self, tables: Collection[str]) -> frozenset[Relation]:
-        """Return what models may find changed before any is built: the tables of `raw`, and all that no model makes."""
+        """Return what may have changed before any model is built: tables of `raw`, histories, what no model makes.
+
+        `olistctl snapshot` takes the history by itself, with versions that the models do not know.
+        """
         models = self.models or ()
         made = {model.relation for model in models}
         read = {table for model in models for table in model.inputs}
         read |= {table for test in self.tests for table in test.inputs}
         foreign = {table for table in read - made if table[0] != _RAW}
-        return frozenset(foreign | {(_RAW, table) for table in tables})
+        histories = {model.relation for model in models if model.kind == "snapshot" and model.is_about(tables)}
+        return frozenset(foreign | histories | {(_RAW, table) for table in tables})
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ _CONFIG: dict[str, Any] = {
 # DuckDB compresses a row group of 122,880 rows while a table is filled, on every core, but what does not fill one only
 # at the checkpoint, table after table on one core: at the real size that were nearly all tables.
 _ROW_GROUP_SIZE = 30_720
+# An empty database must be open to attach a file to. Called `memory`, it would be in the way of what has that name.
+_NO_NAME = '"no database"'
 
 
 def quote(identifier: str) -> str:
@@ -61,8 +63,8 @@ def connect_to_fill(
 ) -> DuckDBPyConnection:
     """Open a warehouse file for a build, whose tables are compressed on every core while they are filled.
 
-    For more connections to it take `another` of this one. A file that is made has the `storage_version`; that of
-    another stays as it is.
+    For more connections to it take `another` of this one, with which they end. A file that is made has the
+    `storage_version`; that of another stays as it is.
 
     Raises:
         DamagedWarehouse: it is damaged, no DuckDB file, or of a newer DuckDB.
@@ -77,11 +79,12 @@ def connect_to_fill(
     with _explained(file):
         connection = duckdb.connect(":memory:", config=config)
         try:
+            connection.execute(f"attach ':memory:' as {_NO_NAME}; use {_NO_NAME}; detach memory")
             attach(connection, file, option=f"row_group_size {_ROW_GROUP_SIZE}")
             ((database,),) = connection.execute(
                 "select database_name from duckdb_databases() where path is not null"
             ).fetchall()
-            connection.execute(f"use {quote(database)}; set enable_progress_bar = false")
+            connection.execute(f"use {quote(database)}; detach {_NO_NAME}; set enable_progress_bar = false")
         except BaseException:
             connection.close()
             raise

@@ -93,7 +93,7 @@ class Stage:
             connection.close()
 
     def let_go(self) -> None:
-        """Close the stage file, with all that was written in it."""
+        """Close the stage file, with all that was written in it, and every connection to it."""
         while self._anchor:
             self._anchor.pop().close()
 
