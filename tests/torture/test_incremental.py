@@ -314,7 +314,14 @@ STORIES = {
     ],
     "members change, go and return": [
         Round((Add("customers", "_2018-05", ADDRESS), Remove("sellers", 0, 1), Add("orders", "", NEW.fields))),
-        Round((BringBack("sellers"), Replace("customers", 1, 0, ("c3", "person 2", *ADDRESS[2:]))), LOAD),
+        Round(
+            (
+                BringBack("sellers"),
+                Replace("customers", 1, 0, ("c3", "person 2", *ADDRESS[2:])),
+                Add("products", "_2018-05", ("product 1", "novidade", "", *"111111")),
+            ),
+            LOAD,
+        ),
         Round((TakeAway("customers", 1), TakeAway("products", 0), Spoil("sellers", 0, 0, 0)), SNAPSHOT),
         Round((Add("sellers", "", ("seller 1", "14409", "franca", "SP")), Remove("geolocation", 0, 0)), RUN),
     ],
