@@ -153,7 +153,7 @@ def _write(
                 flush(file)
             progress.advance(table.rows)
 
-        in_parallel(connection, write, tables, are_short=True)
+        in_parallel(connection, write, tables)
         progress.finish()
     manifest = {
         "release": name,

@@ -38,7 +38,7 @@ def run_tests(
     """
 
     def run(judge: Callable[[CompiledTest, Asking], NodeResult]) -> list[NodeResult]:
-        return in_parallel(connection, lambda cursor, test: judge(test, partial(_asked, cursor)), tests, are_short=True)
+        return in_parallel(connection, lambda cursor, test: judge(test, partial(_asked, cursor)), tests)
 
     return judged(run, len(tests), progress)
 

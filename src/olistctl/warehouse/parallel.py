@@ -20,6 +20,8 @@ Worker = TypeVar("Worker")
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 _PAUSE_SECONDS = 0.05
+# So many items a core that the last ones, which then have it to themselves, are a small part.
+_MANY = 10
 
 
 def in_parallel(
@@ -27,22 +29,21 @@ def in_parallel(
     work: Callable[[DuckDBPyConnection, Item], Done],
     items: Iterable[Item],
     after: Mapping[int, Collection[int]] | None = None,
-    *,
-    are_short: bool = False,
 ) -> list[Done]:
     """Do a work for each item, each on a connection beside this one that no other uses; see `share_out`.
 
     A statement on a small table keeps one core busy, however many there are. Connections see what is committed, and no
-    temporary table of another one. `are_short`: there are many, and none that the others would wait for, so that each
-    has one core to itself; DuckDB's own threads would only be some more for the same cores.
+    temporary table of another one. Where there are many items, and none waits for another, each has one core to itself:
+    DuckDB's own threads would only be some more for the same cores.
     """
+    todo = list(items)
     ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
     with ExitStack() as stack:
-        if are_short:
+        if not after and len(todo) >= _MANY * threads:
             connection.execute(f"set external_threads = {threads}")
             stack.callback(connection.execute, "reset external_threads")
         cursors = [stack.enter_context(another(connection)) for _ in range(threads)]
-        return share_out(cursors, work, items, after, interrupt=lambda cursor: cursor.interrupt())
+        return share_out(cursors, work, todo, after, interrupt=lambda cursor: cursor.interrupt())
 
 
 def share_out(
