@@ -151,7 +151,7 @@ def test_a_delivery_gives_what_duckdb_gives_though_a_worker_is_killed_and_no_rea
         assert len(seen | set(desk.cluster.query(sql))) == 2, "one answer before the publication, another one after it"
     on_spark = json.loads(done.stdout)
     assert desk.differences() == ""
-    assert _tests(on_spark) == _tests(on_duckdb)
+    assert _tests(on_duckdb) <= _tests(on_spark), "DuckDB tests only what has come out different"
     assert desk.cluster.query("select count(*) from core.dim_customer where not is_current") == [(3,)]
     built = {node["name"] for node in on_spark["transform"]["nodes"]}
     assert "fact_orders" in built and "stg_orders" not in built, "only what the changes touch is built"
