@@ -129,8 +129,8 @@ def _transform(state: _State, work: Work) -> Outcome:
     else:
         assert before
         build = replace(build, relations=before.relations, failed_tests=before.failed_tests)
-        built = set(state.transform.relations) - state.transform.unchanged_relations
-        state.unchanged = Unchanged(before.run_id, frozenset(before.relations) - built)
+        built = {node.relation for node in state.transform.built}
+        state.unchanged = Unchanged(before.run_id, frozenset(one for one in before.relations if one not in built))
     with work.stage.connection() as connection:
         ledger.note_built(connection, build)
     return replace(outcome, note=f"{outcome.note}, {dropped} dropped") if dropped else outcome
@@ -357,8 +357,8 @@ def _models_done(state: _State, work: Work) -> Outcome:
     failed = state.transform.having("error", "fail")
     if failed:
         raise state.engine.explain(work, failed[0])
-    unchanged = len(state.transform.having("unchanged"))
-    built = [node.kind for node in state.transform.nodes if node.status != "unchanged"]
+    built = [node.kind for node in state.transform.built]
+    unchanged = len(state.transform.nodes) - len(built)
     note = f"{counted(built.count('model'), 'model')}, {counted(built.count('snapshot'), 'snapshot')}"
     return Outcome(None, f"{note}, {unchanged} unchanged" if unchanged else note)
 

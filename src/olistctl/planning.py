@@ -229,8 +229,9 @@ def make_plan(
 
 
 def _new_files(files: Sequence[SourceFile]) -> tuple[FileState, ...]:
+    nothing = ledger.Held(0, 0)
     return tuple(
-        FileState(f.source.name, f.source.table, f.name, NEW if f.exists else MISSING, True, None, ledger.NOTHING_HELD)
+        FileState(f.source.name, f.source.table, f.name, NEW if f.exists else MISSING, True, None, nothing)
         for f in files
     )
 

@@ -30,7 +30,6 @@ from olistctl.ledger.files import (
 )
 from olistctl.ledger.quarantine import (
     DISCARDED,
-    NOTHING_HELD,
     OPEN,
     REPLAYED,
     Fault,
@@ -61,7 +60,6 @@ __all__ = [
     "DISCARDED",
     "IGNORED",
     "INSERTED",
-    "NOTHING_HELD",
     "OPEN",
     "REBUILT",
     "REPLAYED",

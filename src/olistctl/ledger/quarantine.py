@@ -8,6 +8,7 @@ them, and a file that is away for a while; a record that its file no longer hold
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -77,9 +78,6 @@ class Held:
     def total(self) -> int:
         """The number of records that are not loaded."""
         return self.open + self.discarded
-
-
-NOTHING_HELD = Held(0, 0)
 
 
 @dataclass(frozen=True)
@@ -208,13 +206,13 @@ def set_status(
 
 def held(connection: DuckDBPyConnection, source: str, file_name: str) -> Held:
     """Return how many records of a file are not loaded."""
-    return held_by_file(connection, source, file_name).get((source, file_name), NOTHING_HELD)
+    return held_by_file(connection, source, file_name)[source, file_name]
 
 
 def held_by_file(
     connection: DuckDBPyConnection, source: str | None = None, file_name: str | None = None
-) -> dict[tuple[str, str], Held]:
-    """Return how many records are not loaded, of those files that have any, by source and name; None: of all."""
+) -> defaultdict[tuple[str, str], Held]:
+    """Return how many records of a file (None: of each) are not loaded, by source and name; of any other file none."""
     rows = connection.execute(
         """
         select source, file_name, count(*) filter (status = 'open'), count(*) filter (status = 'discarded')
@@ -224,7 +222,8 @@ def held_by_file(
         """,
         {"source": source, "file": file_name},
     ).fetchall()
-    return {(source, file_name): Held(waiting, discarded) for source, file_name, waiting, discarded in rows}
+    found = {(source, file_name): Held(waiting, discarded) for source, file_name, waiting, discarded in rows}
+    return defaultdict(lambda: Held(0, 0), found)
 
 
 def lacks_records(connection: DuckDBPyConnection) -> bool:

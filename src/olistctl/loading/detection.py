@@ -67,15 +67,12 @@ def file_states(
     states = []
     for file in files:
         key = file.source.name, file.name
-        state = _state(
-            file, known.pop(key, None), held.get(key, ledger.NOTHING_HELD), audits.get(key), limits, fingerprints
-        )
+        state = _state(file, known.pop(key, None), held[key], audits.get(key), limits, fingerprints)
         if state.state == UNCHANGED and file.source.table not in tables:  # dropped by hand
             state = replace(state, state=CHANGED, is_news=True)
         states.append(state)
     for (source, name), loaded in known.items():
-        lost = held.get((source, name), ledger.NOTHING_HELD)
-        states.append(FileState(source, "", name, REMOVED, is_news=True, loaded=loaded, held=lost))
+        states.append(FileState(source, "", name, REMOVED, is_news=True, loaded=loaded, held=held[source, name]))
     return tuple(states)
 
 

@@ -110,7 +110,7 @@ def _load_source(
     for inspection in own:
         started = time.perf_counter()
         key = source.name, inspection.file
-        result = load_file(load, source, table, inspection, known.get(key), held.get(key, ledger.NOTHING_HELD))
+        result = load_file(load, source, table, inspection, known.get(key), held[key])
         if inspection.file in table.outdated and result.status != LOADED:
             raise DataError(
                 f"the rows of '{source.name}' must be read again ({table.read_again}), but: {result.reason}",

@@ -86,8 +86,8 @@ def _file_row(file: FileLoad) -> Metadata:
 
 def _of_nodes(report: RunReport) -> Iterator[tuple[AssetKey | tuple[str, str], Metadata]]:
     """Tell of the models and snapshots that the run built."""
-    for node in report.transform.nodes if report.transform else ():
-        if node.relation and node.status != "unchanged":
+    for node in report.transform.built if report.transform else ():
+        if node.relation:
             account = {"account": _table(map(_flow_row, report.reconciliation))} if node.relation == _ACCOUNT else {}
             yield node.relation, {"seconds": round(node.seconds, 3)} | account
 

@@ -180,9 +180,10 @@ def _write(
 def _reusable(folder: Path, unchanged: Unchanged | None) -> dict[Relation, ReleasedTable]:
     """Return the tables of the newest release that are as they were, where it is of the build before this one."""
     release = _newest_of(unchanged.since_run, folder) if unchanged else None
-    tables = {table.table: table for table in release.tables} if release else {}
-    named = {relation: tables.get(".".join(relation)) for relation in (unchanged.relations if unchanged else ())}
-    return {relation: table for relation, table in named.items() if table}
+    if release is None or unchanged is None:
+        return {}
+    tables = {table.table: table for table in release.tables}
+    return {relation: tables[name] for relation in unchanged.relations if (name := ".".join(relation)) in tables}
 
 
 def _linked(connection: DuckDBPyConnection, table: SharedTable, known: ReleasedTable | None, file: Path) -> bool:

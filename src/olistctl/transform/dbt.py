@@ -58,9 +58,9 @@ class DbtReport:
         return tuple(sorted(node.relation for node in self.nodes if node.relation and node.kind != "snapshot"))
 
     @property
-    def unchanged_relations(self) -> frozenset[tuple[str, str]]:
-        """Those of them that are as they were, though something above them has changed."""
-        return frozenset(node.relation for node in self.having("unchanged") if node.relation)
+    def built(self) -> tuple[NodeResult, ...]:
+        """The nodes without those that are as they were, though something above them has changed."""
+        return tuple(node for node in self.nodes if node.status != "unchanged")
 
 
 def prepare_dbt(place: DbtPlace) -> None:

@@ -49,7 +49,7 @@ def connect(
     """
     import duckdb
 
-    config = _config(threads, memory_limit)
+    config = _config(threads=threads, memory_limit=memory_limit)
     if not readonly:
         config["temp_directory"] = str(file.parent / "tmp")
     with _explained(file):
@@ -73,9 +73,12 @@ def connect_to_fill(
     """
     import duckdb
 
-    config = _config(threads, memory_limit) | {"temp_directory": str(file.parent / "tmp")}
-    if storage_version:
-        config["storage_compatibility_version"] = storage_version
+    config = _config(
+        threads=threads,
+        memory_limit=memory_limit,
+        storage_compatibility_version=storage_version,
+        temp_directory=str(file.parent / "tmp"),
+    )
     with _explained(file):
         connection = duckdb.connect(":memory:", config=config)
         try:
@@ -142,8 +145,7 @@ def read_only(
         connection.close()
 
 
-def _config(threads: int | None, memory_limit: str | None) -> dict[str, Any]:
-    given = {"threads": threads, "memory_limit": memory_limit}
+def _config(**given: int | str | None) -> dict[str, Any]:
     return _CONFIG | {name: value for name, value in given.items() if value}
 
 
