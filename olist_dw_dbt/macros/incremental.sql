@@ -84,7 +84,10 @@
 
 {#- The models that replace the rows of what is affected. -#}
 {% macro replacing_models() -%}
-    {{ return(models_by_order() + ['dim_customer', 'dim_product', 'dim_seller']) }}
+    {{ return(models_by_order() + [
+        'dim_customer', 'dim_product', 'dim_seller',
+        'int_customer_metrics', 'int_product_metrics', 'int_seller_metrics',
+    ]) }}
 {%- endmacro %}
 
 {#-
@@ -134,16 +137,6 @@
 -#}
 {% macro only_affected(affected='int_affected_orders', key='order_id') -%}
     {%- if is_incremental() or not execute -%} where {{ is_affected(affected, key) }} {%- endif -%}
-{%- endmacro %}
-
-{#-
-    The same for an ephemeral model, which is never incremental itself. An empty list is one of a build that replaces
-    nothing: the extent must not be asked again, for other models stand by now.
--#}
-{% macro only_affected_below(affected, key) -%}
-    where
-        {{ is_affected(affected, key) }}
-        or not exists (select 1 from {{ ref(affected) }})
 {%- endmacro %}
 
 {% macro is_affected(affected, key) -%}

@@ -113,3 +113,18 @@
         count(case when is_late_delivery is not null then 1 end) as arrived_orders,
         count(case when is_late_delivery then 1 end) as late_orders
 {%- endmacro %}
+
+{#- What became of the orders of a product or of a seller. `from` must be a relation of one row for each and order, left
+    joined with `orders`, int_order_enriched. -#}
+{% macro outcomes_of_orders() %}
+        cast(min({{ day_of('orders.order_purchase_timestamp') }}) as date) as first_sold_date,
+        cast(max({{ day_of('orders.order_purchase_timestamp') }}) as date) as last_sold_date,
+        cast(count(*) as integer) as total_orders,
+        count(case when orders.is_delivered then 1 end) as delivered_orders,
+        count(case when {{ is_canceled('orders.order_status') }} then 1 end) as canceled_orders,
+        count(orders.review_score) as reviewed_orders,
+        sum(orders.review_score) as review_score_sum,
+        count(case when orders.review_score <= 2 then 1 end) as low_score_orders,
+        count(case when orders.is_late_delivery is not null then 1 end) as arrived_orders,
+        count(case when orders.is_late_delivery then 1 end) as late_orders
+{%- endmacro %}

@@ -8,3 +8,8 @@
         ) / cast(100 as double) as decimal(18, 2)
     )
 {%- endmacro %}
+
+{#- What the buyer pays for an item. -#}
+{% macro item_amount() -%}
+    cast(price + freight_value as decimal(18, 2))
+{%- endmacro %}

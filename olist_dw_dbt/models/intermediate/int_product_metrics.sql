@@ -1,35 +1,67 @@
+{#- A table: dim_product and mart_product_performance read it, and a delivery touches few products. -#}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_affected',
+        on_schema_change='fail',
+        meta={'affected_by': 'int_affected_products', 'affected_key': 'product_id'}
+    )
+}}
+
 with order_items as (
     select * from {{ ref('stg_order_items') }}
-    {{ only_affected_below('int_affected_products', 'product_id') }}
+    {{ only_affected('int_affected_products', 'product_id') }}
 ),
 
 orders as (
     select * from {{ ref('int_order_enriched') }}
 ),
 
+-- The outcome of an order counts once for each product in it, however many pieces were bought.
+product_orders as (
+    select
+        product_id,
+        order_id,
+        count(*) as items,
+        sum(price) as revenue,
+        sum(freight_value) as freight,
+        sum({{ item_amount() }}) as amount,
+        min(price) as min_price,
+        max(price) as max_price
+    from order_items
+    group by product_id, order_id
+),
+
 sold as (
     select
-        order_items.product_id,
-        cast(min(orders.order_purchase_timestamp) as date) as first_sold_date,
-        cast(max(orders.order_purchase_timestamp) as date) as last_sold_date,
-        cast(count(distinct order_items.order_id) as integer) as total_orders,
-        cast(count(*) as integer) as total_items,
-        cast(sum(order_items.price) as decimal(18, 2)) as total_revenue
+        product_orders.product_id,
+        {{- outcomes_of_orders() }},
+        cast(sum(product_orders.items) as integer) as total_items,
+        cast(sum(product_orders.revenue) as decimal(18, 2)) as total_revenue,
+        cast(sum(product_orders.freight) as decimal(18, 2)) as total_freight,
+        cast(sum(product_orders.amount) as decimal(18, 2)) as total_amount,
+        min(product_orders.min_price) as min_price,
+        max(product_orders.max_price) as max_price
+    from product_orders
+    left join orders on product_orders.order_id = orders.order_id
+    group by product_orders.product_id
+),
+
+product_sellers as (
+    select
+        product_id,
+        count(distinct seller_id) as sellers
     from order_items
-    left join orders on order_items.order_id = orders.order_id
-    group by order_items.product_id
+    group by product_id
 ),
 
 final as (
     select
-        product_id,
-        first_sold_date,
-        last_sold_date,
-        total_orders,
-        total_items,
-        total_revenue,
-        {{ money_ratio('total_revenue', 'total_items') }} as avg_price
+        sold.*,
+        {{ money_ratio('sold.total_revenue', 'sold.total_items') }} as avg_price,
+        product_sellers.sellers
     from sold
+    inner join product_sellers on sold.product_id = product_sellers.product_id
 )
 
 select * from final

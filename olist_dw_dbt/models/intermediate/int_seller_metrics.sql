@@ -1,23 +1,76 @@
+{#- A table: dim_seller and mart_seller_scorecard read it, and a delivery touches few sellers. -#}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_affected',
+        on_schema_change='fail',
+        meta={'affected_by': 'int_affected_sellers', 'affected_key': 'seller_id'}
+    )
+}}
+
 with order_items as (
     select * from {{ ref('stg_order_items') }}
-    {{ only_affected_below('int_affected_sellers', 'seller_id') }}
+    {{ only_affected('int_affected_sellers', 'seller_id') }}
 ),
 
 orders as (
     select * from {{ ref('int_order_enriched') }}
 ),
 
+-- One row per seller and order; an order of several sellers counts in full for each of them.
+seller_orders as (
+    select
+        seller_id,
+        order_id,
+        count(*) as items,
+        sum(price) as revenue,
+        sum(freight_value) as freight,
+        sum({{ item_amount() }}) as amount,
+        min({{ day_of('shipping_limit_date') }}) as shipping_limit_date
+    from order_items
+    group by seller_id, order_id
+),
+
+sold as (
+    select
+        seller_orders.seller_id,
+        {{- outcomes_of_orders() }},
+        cast(sum(seller_orders.items) as integer) as total_items,
+        cast(sum(seller_orders.revenue) as decimal(18, 2)) as total_revenue,
+        cast(sum(seller_orders.freight) as decimal(18, 2)) as total_freight,
+        cast(sum(seller_orders.amount) as decimal(18, 2)) as total_amount,
+        count(
+            case
+                when orders.order_delivered_carrier_date is not null and seller_orders.shipping_limit_date is not null
+                    then 1
+            end
+        ) as dispatched_orders,
+        count(
+            case
+                when {{ day_of('orders.order_delivered_carrier_date') }} > seller_orders.shipping_limit_date then 1
+            end
+        ) as late_dispatch_orders,
+        count(orders.days_to_deliver) as timed_orders,
+        sum(orders.days_to_deliver) as days_to_deliver_sum
+    from seller_orders
+    left join orders on seller_orders.order_id = orders.order_id
+    group by seller_orders.seller_id
+),
+
+seller_products as (
+    select
+        seller_id,
+        count(distinct product_id) as products_sold
+    from order_items
+    group by seller_id
+),
+
 final as (
     select
-        order_items.seller_id,
-        cast(min(orders.order_purchase_timestamp) as date) as first_sold_date,
-        cast(max(orders.order_purchase_timestamp) as date) as last_sold_date,
-        cast(count(distinct order_items.order_id) as integer) as total_orders,
-        cast(count(*) as integer) as total_items,
-        cast(sum(order_items.price) as decimal(18, 2)) as total_revenue
-    from order_items
-    left join orders on order_items.order_id = orders.order_id
-    group by order_items.seller_id
+        sold.*,
+        seller_products.products_sold
+    from sold
+    inner join seller_products on sold.seller_id = seller_products.seller_id
 )
 
 select * from final

@@ -6,73 +6,32 @@ as_of as (
 
 ),
 
-order_measures as (
+metrics as (
 
-    select
-        customer_unique_id,
-        max_by(customer_id, customer_order_number) as customer_id,
-        count(*) as order_count,
-        count(case when {{ is_canceled('order_status') }} then 1 end) as canceled_orders,
-        min({{ day_of('order_purchase_timestamp') }}) as first_purchase_date,
-        max({{ day_of('order_purchase_timestamp') }}) as last_purchase_date,
-        sum(total_items) as items_bought,
-        sum(total_amount) as gmv,
-        sum(total_payment) as payments,
-        sum(case when is_delivered then total_price else 0 end) as lifetime_revenue,
-        sum(case when is_delivered then total_freight else 0 end) as lifetime_freight,
-        count(review_score) as reviewed_orders,
-        sum(review_score) as review_score_sum,
-        count(case when is_late_delivery is not null then 1 end) as arrived_orders,
-        count(case when is_late_delivery then 1 end) as late_orders
-
-    from {{ ref('fact_orders') }}
-    where customer_unique_id is not null
-    group by customer_unique_id
+    select * from {{ ref('int_customer_metrics') }}
 
 ),
 
-people_without_orders as (
+customers as (
 
-    select
-        customer_unique_id,
-        max(customer_id) as customer_id
-
-    from {{ ref('dim_customer') }}
-    where
-        is_current
-        and customer_key <> '-1'
-        and customer_unique_id not in (
-            select customer_unique_id from {{ ref('fact_orders') }} where customer_unique_id is not null
-        )
-    group by customer_unique_id
+    select * from {{ ref('dim_customer') }}
+    where is_current and customer_key <> '-1'
 
 ),
 
 -- a person has one customer_id an order: that of the newest one, or any where no order has arrived
 people as (
 
-    select * from order_measures
+    select customer_unique_id, customer_id
+    from metrics
 
     union all
 
-    select
-        customer_unique_id,
-        customer_id,
-        null as order_count,
-        null as canceled_orders,
-        null as first_purchase_date,
-        null as last_purchase_date,
-        null as items_bought,
-        null as gmv,
-        null as payments,
-        null as lifetime_revenue,
-        null as lifetime_freight,
-        null as reviewed_orders,
-        null as review_score_sum,
-        null as arrived_orders,
-        null as late_orders
-
-    from people_without_orders
+    -- whose record is bad: history keeps them until it is decided about
+    select customer_unique_id, max(customer_id) as customer_id
+    from customers
+    where customer_unique_id not in (select customer_unique_id from metrics)
+    group by customer_unique_id
 
 ),
 
@@ -93,24 +52,24 @@ described as (
         customers.is_repeat_customer,
         customers.total_orders > 0 as is_buyer,
         {{ days_between('customers.last_order_date', 'as_of.as_of_date') }} as recency_days,
-        people.order_count,
-        people.canceled_orders,
-        people.first_purchase_date,
-        people.last_purchase_date,
-        people.items_bought,
-        people.gmv,
-        people.payments,
-        people.lifetime_revenue,
-        people.lifetime_freight,
-        people.reviewed_orders,
-        people.review_score_sum,
-        people.arrived_orders,
-        people.late_orders
+        metrics.order_count,
+        metrics.canceled_orders,
+        metrics.first_purchase_date,
+        metrics.last_purchase_date,
+        metrics.items_bought,
+        metrics.gmv,
+        metrics.payments,
+        metrics.lifetime_revenue,
+        metrics.lifetime_freight,
+        metrics.reviewed_orders,
+        metrics.review_score_sum,
+        metrics.arrived_orders,
+        metrics.late_orders
 
     from people
-    inner join {{ ref('dim_customer') }} as customers on people.customer_id = customers.customer_id
+    inner join customers on people.customer_id = customers.customer_id
+    left join metrics on people.customer_unique_id = metrics.customer_unique_id
     cross join as_of
-    where customers.is_current and customers.customer_key <> '-1'
 
 ),
 

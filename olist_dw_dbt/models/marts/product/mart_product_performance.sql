@@ -11,71 +11,9 @@ dim_products as (
 
 ),
 
-order_items as (
-
-    select * from {{ ref('fact_order_items') }}
-
-),
-
-orders as (
-
-    select * from {{ ref('fact_orders') }}
-
-),
-
-product_sellers as (
-
-    select
-        product_id,
-        count(distinct seller_id) as sellers
-
-    from order_items
-    group by product_id
-
-),
-
--- the outcome of an order counts once for each product in it, however many pieces were bought
-product_orders as (
-
-    select
-        product_id,
-        order_id,
-        count(*) as items_sold,
-        sum(price) as revenue,
-        sum(freight_value) as freight,
-        sum(total_amount) as gmv,
-        min(price) as min_price,
-        max(price) as max_price
-
-    from order_items
-    group by product_id, order_id
-
-),
-
 sales as (
 
-    select
-        product_orders.product_id,
-        count(*) as order_count,
-        sum(product_orders.items_sold) as items_sold,
-        sum(product_orders.revenue) as revenue,
-        sum(product_orders.freight) as freight,
-        sum(product_orders.gmv) as gmv,
-        min(product_orders.min_price) as min_price,
-        max(product_orders.max_price) as max_price,
-        min({{ day_of('orders.order_purchase_timestamp') }}) as first_sold_date,
-        max({{ day_of('orders.order_purchase_timestamp') }}) as last_sold_date,
-        count(case when orders.is_delivered then 1 end) as delivered_orders,
-        count(case when {{ is_canceled('orders.order_status') }} then 1 end) as canceled_orders,
-        count(orders.review_score) as reviewed_orders,
-        sum(orders.review_score) as review_score_sum,
-        count(case when orders.review_score <= 2 then 1 end) as low_score_orders,
-        count(case when orders.is_late_delivery is not null then 1 end) as arrived_orders,
-        count(case when orders.is_late_delivery then 1 end) as late_orders
-
-    from product_orders
-    left join orders on product_orders.order_id = orders.order_id
-    group by product_orders.product_id
+    select * from {{ ref('int_product_metrics') }}
 
 ),
 
@@ -98,13 +36,14 @@ described as (
         dim_products.product_weight_g,
         dim_products.product_volume_cm3,
         dim_products.product_photos_qty,
-        sales.items_sold is not null as has_sales,
-        coalesce(sales.items_sold, 0) as items_sold,
-        coalesce(sales.order_count, 0) as order_count,
-        coalesce(product_sellers.sellers, 0) as sellers,
-        coalesce(sales.revenue, 0) as revenue,
-        coalesce(sales.freight, 0) as freight,
-        coalesce(sales.gmv, 0) as gmv,
+        sales.product_id is not null as has_sales,
+        coalesce(sales.total_items, 0) as items_sold,
+        coalesce(sales.total_orders, 0) as order_count,
+        coalesce(sales.sellers, 0) as sellers,
+        coalesce(sales.total_revenue, 0) as revenue,
+        coalesce(sales.total_freight, 0) as freight,
+        coalesce(sales.total_amount, 0) as gmv,
+        sales.avg_price,
         sales.min_price,
         sales.max_price,
         sales.first_sold_date,
@@ -120,7 +59,6 @@ described as (
     from products
     left join dim_products on products.product_id = dim_products.product_id
     left join sales on products.product_id = sales.product_id
-    left join product_sellers on products.product_id = product_sellers.product_id
 
 ),
 
@@ -177,7 +115,7 @@ final as (
         cast(freight as decimal(18, 2)) as freight,
         cast(gmv as decimal(18, 2)) as gmv,
         cast({{ share_of('freight', 'gmv') }} as double) as freight_share,
-        {{ money_ratio('revenue', 'items_sold') }} as avg_price,
+        cast(avg_price as decimal(18, 2)) as avg_price,
         cast(min_price as decimal(18, 2)) as min_price,
         cast(max_price as decimal(18, 2)) as max_price,
 

@@ -16,15 +16,9 @@ dim_sellers as (
 
 ),
 
-order_items as (
+sales as (
 
-    select * from {{ ref('fact_order_items') }}
-
-),
-
-orders as (
-
-    select * from {{ ref('fact_orders') }}
+    select * from {{ ref('int_seller_metrics') }}
 
 ),
 
@@ -33,70 +27,7 @@ sellers as (
 
     select seller_id from dim_sellers
     union distinct
-    select seller_id from order_items
-
-),
-
-item_measures as (
-
-    select
-        seller_id,
-        count(*) as items_sold,
-        count(distinct product_id) as products_sold,
-        sum(price) as revenue,
-        sum(freight_value) as freight,
-        sum(total_amount) as gmv
-
-    from order_items
-    group by seller_id
-
-),
-
--- one row per seller and order; an order of several sellers counts in full for each of them
-seller_orders as (
-
-    select
-        seller_id,
-        order_id,
-        min(case when shipping_limit_date_key <> -1 then shipping_limit_date_key end) as shipping_limit_date_key
-
-    from order_items
-    group by seller_id, order_id
-
-),
-
-order_measures as (
-
-    select
-        seller_orders.seller_id,
-        count(*) as order_count,
-        min({{ day_of('orders.order_purchase_timestamp') }}) as first_sold_date,
-        max({{ day_of('orders.order_purchase_timestamp') }}) as last_sold_date,
-        count(case when orders.is_delivered then 1 end) as delivered_orders,
-        count(case when {{ is_canceled('orders.order_status') }} then 1 end) as canceled_orders,
-        count(case when orders.is_late_delivery is not null then 1 end) as arrived_orders,
-        count(case when orders.is_late_delivery then 1 end) as late_orders,
-        count(
-            case
-                when orders.carrier_date_key <> -1 and seller_orders.shipping_limit_date_key is not null
-                    then orders.order_id
-            end
-        ) as dispatched_orders,
-        count(
-            case
-                when orders.carrier_date_key <> -1 and orders.carrier_date_key > seller_orders.shipping_limit_date_key
-                    then orders.order_id
-            end
-        ) as late_dispatch_orders,
-        count(orders.days_to_deliver) as timed_orders,
-        sum(orders.days_to_deliver) as days_to_deliver_sum,
-        count(orders.review_score) as reviewed_orders,
-        sum(orders.review_score) as review_score_sum,
-        count(case when orders.review_score <= 2 then 1 end) as low_score_orders
-
-    from seller_orders
-    left join orders on seller_orders.order_id = orders.order_id
-    group by seller_orders.seller_id
+    select seller_id from sales
 
 ),
 
@@ -107,31 +38,30 @@ described as (
         dim_sellers.seller_city,
         coalesce(dim_sellers.seller_state, 'unknown') as seller_state,
         coalesce(dim_sellers.seller_region, 'unknown') as seller_region,
-        item_measures.items_sold is not null as has_sales,
-        coalesce(order_measures.order_count, 0) as order_count,
-        coalesce(item_measures.items_sold, 0) as items_sold,
-        coalesce(item_measures.products_sold, 0) as products_sold,
-        coalesce(item_measures.revenue, 0) as revenue,
-        coalesce(item_measures.freight, 0) as freight,
-        coalesce(item_measures.gmv, 0) as gmv,
-        order_measures.first_sold_date,
-        order_measures.last_sold_date,
-        coalesce(order_measures.delivered_orders, 0) as delivered_orders,
-        coalesce(order_measures.canceled_orders, 0) as canceled_orders,
-        coalesce(order_measures.arrived_orders, 0) as arrived_orders,
-        coalesce(order_measures.late_orders, 0) as late_orders,
-        coalesce(order_measures.dispatched_orders, 0) as dispatched_orders,
-        coalesce(order_measures.late_dispatch_orders, 0) as late_dispatch_orders,
-        order_measures.timed_orders,
-        order_measures.days_to_deliver_sum,
-        coalesce(order_measures.reviewed_orders, 0) as reviewed_orders,
-        coalesce(order_measures.review_score_sum, 0) as review_score_sum,
-        coalesce(order_measures.low_score_orders, 0) as low_score_orders
+        sales.seller_id is not null as has_sales,
+        coalesce(sales.total_orders, 0) as order_count,
+        coalesce(sales.total_items, 0) as items_sold,
+        coalesce(sales.products_sold, 0) as products_sold,
+        coalesce(sales.total_revenue, 0) as revenue,
+        coalesce(sales.total_freight, 0) as freight,
+        coalesce(sales.total_amount, 0) as gmv,
+        sales.first_sold_date,
+        sales.last_sold_date,
+        coalesce(sales.delivered_orders, 0) as delivered_orders,
+        coalesce(sales.canceled_orders, 0) as canceled_orders,
+        coalesce(sales.arrived_orders, 0) as arrived_orders,
+        coalesce(sales.late_orders, 0) as late_orders,
+        coalesce(sales.dispatched_orders, 0) as dispatched_orders,
+        coalesce(sales.late_dispatch_orders, 0) as late_dispatch_orders,
+        sales.timed_orders,
+        sales.days_to_deliver_sum,
+        coalesce(sales.reviewed_orders, 0) as reviewed_orders,
+        coalesce(sales.review_score_sum, 0) as review_score_sum,
+        coalesce(sales.low_score_orders, 0) as low_score_orders
 
     from sellers
     left join dim_sellers on sellers.seller_id = dim_sellers.seller_id
-    left join item_measures on sellers.seller_id = item_measures.seller_id
-    left join order_measures on sellers.seller_id = order_measures.seller_id
+    left join sales on sellers.seller_id = sales.seller_id
 
 ),
 
