@@ -8,6 +8,8 @@ TEST_TOOLS := aiosmtpd hypothesis pytest pytest-xdist
 TEST_TOOLS_spark := pyspark s3fs 'moto[server]'
 SAMPLE_ORDERS ?= 2000
 SOURCE_DIR ?= data/source
+# Modules are compiled once, not by each of the thousand processes that the tests start.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo test test-dagster test-watchdog test-airflow test-spark torture lint docs bench bench-spark clean
 

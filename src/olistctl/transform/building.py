@@ -135,8 +135,11 @@ def _build_table(connection: DuckDBPyConnection, model: CompiledModel, at: datet
 
 
 def _build_incremental(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
-    """Replace the rows of what is affected, or add the new ones; return whether the table has other rows now."""
-    table, draft = _name(model.relation), quote(model.name + "__dbt_tmp")
+    """Replace the rows of what is affected, or add the new ones; return whether the table has other rows now.
+
+    The rows to go are looked for once, in a column as long as the table; afterwards they are known by their numbers.
+    """
+    table, draft, old = _name(model.relation), quote(model.name + "__dbt_tmp"), quote(model.name + "__old")
     connection.execute(f"create temporary table {draft} as (\n{model.sql}\n)")
     columns = _columns_of(connection, draft, table)
     affected = "false"
@@ -144,20 +147,25 @@ def _build_incremental(connection: DuckDBPyConnection, model: CompiledModel, at:
         assert model.affected_by and model.affected_key
         key = quote(model.affected_key)
         affected = f"{key} in (select {key} from {_name(model.affected_by)})"
-    is_changed = not _are_same(connection, f"from {draft}", f"select {columns} from {table} where {affected}")
+    connection.execute(f"create temporary table {old} as select rowid as id from {table} where {affected}")
+    replaced = f"from {table} where rowid in (select id from {old})"
+    is_changed = not _are_same(connection, (f"from {draft}", draft), (f"select {columns} {replaced}", old))
     if is_changed:
-        connection.execute(f"delete from {table} where {affected}")
+        connection.execute(f"delete {replaced}")
         connection.execute(f"insert into {table} by name from {draft}")
-    connection.execute(f"drop table {draft}")
+    connection.execute(f"drop table {draft}; drop table {old}")
     return is_changed
 
 
-def _are_same(connection: DuckDBPyConnection, one: str, other: str) -> bool:
-    """Tell whether two queries give the same rows, in whatever order: most that do not are not as many."""
-    count = "select count(*) from ({})"
-    if connection.execute(f"select ({count.format(one)}) <> ({count.format(other)})").fetchone() == (True,):
+def _are_same(connection: DuckDBPyConnection, one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Tell whether two queries give the same rows, in whatever order; each comes with a table that has as many.
+
+    Most that do not are not as many.
+    """
+    count = f"select (select count(*) from {one[1]}) = (select count(*) from {other[1]})"
+    if connection.execute(count).fetchone() == (False,):
         return False
-    return connection.execute(f"({one}) except all ({other}) limit 1").fetchone() is None
+    return connection.execute(f"({one[0]}) except all ({other[0]}) limit 1").fetchone() is None
 
 
 def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
