@@ -68,6 +68,10 @@ class BusyError(OlistctlError):
     exit_code = ExitCode.BUSY
 
 
+class Superseded(OlistctlError):
+    """The files that a run has read are others by now; it leaves nothing behind, and another one is to read them."""
+
+
 class Interrupted(OlistctlError):
     """The user or the system asked to stop (Ctrl-C, SIGTERM)."""
 

@@ -11,9 +11,18 @@ from functools import partial
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
 from olistctl.engines import Engine, engine_of
-from olistctl.errors import BusyError, Interrupted, OlistctlError
+from olistctl.errors import BusyError, Interrupted, OlistctlError, Superseded
 from olistctl.idleness import note_idle, surroundings_of
-from olistctl.loading import FileState, Limits, LoadReport, file_states, load_files, mark_older_tables
+from olistctl.loading import (
+    FileState,
+    Limits,
+    LoadReport,
+    brings_evidence,
+    file_states,
+    keep_evidence,
+    load_files,
+    mark_older_tables,
+)
 from olistctl.planning import files_present, find_standing, fingerprints_of, inspect_news
 from olistctl.publishing import NothingToShare, Release, Unchanged, is_released, publish_release, write_release
 from olistctl.quality import FailingTest, Flow, read_reconciliation
@@ -37,6 +46,7 @@ class _State:
     engine: Engine
     full_refresh: bool = False
     only: frozenset[str] | None = None  # the files that may be taken; None: all
+    confirm: Callable[[], None] | None = None  # before anything is to be seen outside the stage
     inspections: tuple[Inspection, ...] = ()
     tables: tuple[str, ...] | None = ()  # of raw, whose changes a run builds and tests; None: all
     was_tested: bool = False  # all that is in the warehouse, before this run
@@ -82,9 +92,13 @@ def _load(state: _State, work: Work) -> Outcome:
             limits=state.limits,
             fresh=state.full_refresh,
             has_live=has_live,
-            evidence_dir=work.settings.quarantine_dir,
             progress=work.progress,
         )
+        if state.confirm and brings_evidence(state.load):
+            log.info("load: bad data, waiting until the files have settled")
+            state.confirm()
+        evidence = work.settings.quarantine_dir
+        state.load = keep_evidence(connection, evidence, state.load, state.inspections, work.run_id)
     work.rows_loaded = state.load.rows_loaded
     work.brings_data = bool(state.load.changes)
     for file in state.load.faulty:
@@ -210,6 +224,7 @@ def run_pipeline(
     strict: bool = False,
     accepted: frozenset[str] = frozenset(),
     only: frozenset[str] | None = None,
+    confirm: Callable[[], None] | None = None,
     dbt: DbtProcess | None = None,
     progress: Progress | None = None,
 ) -> RunReport:
@@ -217,16 +232,20 @@ def run_pipeline(
 
     `full_refresh` rebuilds everything but the history; `strict` turns warnings into a failure that publishes
     nothing; `accepted` are names of files that load however much they have shrunk; `only` are names of the files
-    that may be taken: any other counts as not there yet; `dbt` is a process to go on with. The channels
-    of the settings hear of it, a failure included; one that cannot be reached is a finding of the report, or a note
-    of the error.
+    that may be taken: any other counts as not there yet; `confirm` is called before anything of the run, a failure
+    included, is to be seen: it may wait, and raises Superseded if the files have changed; `dbt` is a process to go on
+    with. The channels of the settings hear of it, a failure included; one that cannot be reached is a finding of the
+    report, or a note of the error.
 
     Raises:
         OlistctlError: the command could not be done; the live warehouse is as before.
     """
     try:
         with nullcontext(dbt) if dbt else DbtProcess() as dbt:
-            report = _run(settings, command, Limits.of(settings, accepted), only, full_refresh, strict, dbt, progress)
+            limits = Limits.of(settings, accepted)
+            report = _run(settings, command, limits, only, full_refresh, strict, confirm, dbt, progress)
+    except Superseded:
+        raise
     except Exception as error:
         if command != "verify":
             for problem in notify.tell_failed(settings, command, error):
@@ -246,12 +265,14 @@ def _run(
     only: frozenset[str] | None,
     full_refresh: bool,
     strict: bool,
+    confirm: Callable[[], None] | None,
     dbt: DbtProcess,
     progress: Progress | None,
 ) -> RunReport:
     started = time.perf_counter()
     engine = engine_of(settings, dbt)
-    state = _State(load_contract(settings.contract_file), limits, fingerprints_of(settings), engine, full_refresh, only)
+    contract, fingerprints = load_contract(settings.contract_file), fingerprints_of(settings)
+    state = _State(contract, limits, fingerprints, engine, full_refresh, only, confirm)
     surroundings = None
     if not (full_refresh or limits.accepted or only is not None):
         surroundings = surroundings_of(settings, command, state.contract.rules_file)
@@ -275,6 +296,7 @@ def _run(
         begin_with="history" if full_refresh and {"load", "transform"} <= set(PIPELINES[command]) else "copy",
         needs_warehouse="load" not in PIPELINES[command],
         brings_data=command != "test",  # whose findings must not push the last good data out
+        confirm=confirm,
         before_publication=engine.publish,
         afterwards={"export": partial(_export, state)} if command == "run" and settings.parquet_dir else None,
         progress=progress,

@@ -15,7 +15,7 @@ from typing import Literal
 
 from olistctl import __version__, interruption, journal, ledger, logs
 from olistctl.config import Settings
-from olistctl.errors import DataError, EnvironmentFault, Interrupted, OlistctlError, UsageError
+from olistctl.errors import DataError, EnvironmentFault, Interrupted, OlistctlError, Superseded, UsageError
 from olistctl.ledger import LoggedError, PipelineRun
 from olistctl.results import Finding, NoProgress, Progress, counted
 from olistctl.runs import StageResult
@@ -86,6 +86,7 @@ def write_warehouse(
     brings_data: bool = True,
     begin_with: Beginning = "copy",
     tolerates_damage: bool = False,
+    confirm: Callable[[], None] | None = None,
     before_publication: Callable[[Work], None] | None = None,
     afterwards: Mapping[str, Step] | None = None,
     progress: Progress | None = None,
@@ -95,8 +96,9 @@ def write_warehouse(
     `full_refresh` is for the record; `strict` turns warnings into a failure that publishes nothing;
     `needs_warehouse`: there must be a live warehouse already; `brings_data`: the replaced file is kept as a version to
     roll back to; `begin_with`: what the stage holds before the first step; `tolerates_damage`: a live file that
-    cannot be read counts as none; `before_publication` is called when nothing can keep the run from being published
-    any more. What goes wrong `afterwards` is a warning: the warehouse is published.
+    cannot be read counts as none; `confirm` is called before anything, a failure included, is to be seen outside the
+    stage: it may wait, and raises Superseded if nothing is to be; `before_publication` is called when nothing can keep
+    the run from being published any more. What goes wrong `afterwards` is a warning: the warehouse is published.
 
     Raises:
         OlistctlError: a step could not be done; the live warehouse is as before.
@@ -116,11 +118,13 @@ def write_warehouse(
                 _do(work, name, step)
             if strict and work.findings:
                 _fail_for_warnings(work)
+            if confirm:
+                confirm()
             _publish(work, before_publication)
             for name, step in (afterwards or {}).items():
                 _follow_up(work, name, step)
         except BaseException as error:
-            meant = _meant(work, error)
+            meant = _confirmed(_meant(work, error), None if work.is_published else confirm)
             _record_failure(work, meant)
             if meant is error:
                 raise
@@ -228,11 +232,22 @@ def _meant(work: Work, error: BaseException) -> BaseException:
     return machine_fault(error, work.settings.warehouse) or error
 
 
+def _confirmed(error: BaseException, confirm: Callable[[], None] | None) -> BaseException:
+    """Return the error, or Superseded if what has failed is not to be seen."""
+    if confirm and not isinstance(error, (KeyboardInterrupt, Interrupted, Superseded)):
+        try:
+            confirm()
+        except (KeyboardInterrupt, Superseded) as instead:
+            return instead
+    return error
+
+
 def _record_failure(work: Work, error: BaseException) -> None:
     """Keep a failed run aside, and enter it in the live warehouse's ledger where there is one."""
     if work.is_published:
         return  # the ledger has the run as it ended
-    if type(error) is UsageError:  # a number that is not there, say: nothing went wrong but the call
+    if type(error) in (UsageError, Superseded):  # a number that is not there, say: nothing went wrong but the call
+        log.info("%s: %s", work.command, error)
         journal.forget_journal(work.settings.journal_dir, [work.run_id])
         return
     stopped = isinstance(error, (KeyboardInterrupt, Interrupted))

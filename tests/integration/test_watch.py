@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,70 @@ def test_a_file_that_begins_to_arrive_during_a_run_is_left_for_the_next_one(desk
             stream.write(delivery[len(delivery) // 2 :])
         assert watcher.wait_for("delivered")["rows"] == 6
     assert desk.value("select count(*) from etl.quarantine") == 0
+
+
+@contextmanager
+def watching_closely(desk: Project) -> Iterator[WatchProcess]:
+    """A watcher whose last run took long, for it built all models anew, so that the next one begins early."""
+    model = desk.folder / "olist_dw_dbt" / "models" / "core" / "dimensions" / "dim_category.sql"
+    model.write_text(model.read_text() + "\n-- once more\n")
+    with watching(desk, settle="8") as watcher:
+        watcher.wait_for("delivered")
+        yield watcher
+
+
+def settled_at(watcher: WatchProcess) -> float:
+    return datetime.fromisoformat(watcher.of("waiting")[-1]["at"]).replace(tzinfo=UTC).timestamp() + 8
+
+
+def logged(desk: Project, text: str) -> bool:
+    return any(text in file.read_text() for file in (desk.folder / "logs").rglob("*.log"))
+
+
+def test_a_run_begins_before_its_delivery_has_settled_and_publishes_after(desk: Project) -> None:
+    before = cancellations(desk)
+    with watching_closely(desk) as watcher:
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 3))
+        watcher.wait_for("running")
+        assert time.time() < settled_at(watcher)
+        eventually(lambda: cancellations(desk) == before + 3, "the delivery")
+        assert desk.warehouse.stat().st_ctime >= settled_at(watcher)
+        assert watcher.wait_for("delivered")["rows"] == 3
+
+
+def test_nothing_stays_of_a_run_with_half_a_delivery(desk: Project) -> None:
+    before = cancellations(desk)
+    with watching_closely(desk) as watcher:
+        header, *orders = rows_of(canceled(desk, 6))
+        bad = orders[0].replace(b"canceled,2", b"canceled,x", 1)
+        (desk.source_dir / LATER).write_bytes(header + b"".join([bad, *orders[1:]]))
+        eventually(lambda: logged(desk, "waiting until the files have settled"), "the bad record")
+        assert time.time() < settled_at(watcher)
+        (desk.source_dir / LATER).write_bytes(header + b"".join(orders))
+        assert watcher.wait_for("delivered")["rows"] == 6
+        assert not watcher.of("warning")
+    assert cancellations(desk) == before + 6
+    assert desk.value("select count(*) from etl.quarantine") == 0
+    assert desk.value("select count(*) from etl.pipeline_runs where command = 'run'") == 3
+    assert not list((desk.folder / "data" / "quarantine").rglob("*.csv"))
+
+
+def test_a_failure_of_half_a_delivery_is_not_heard_of(desk: Project) -> None:
+    """Not by the desk, nor by the ledger."""
+    before = cancellations(desk)
+    (desk.folder / "olist_dw_dbt" / "models" / "marts" / "customer" / "mart_guard.sql").write_text(
+        f"select case when count(*) = {before + 3} then error('half a delivery') end as guard "
+        "from {{ ref('fact_orders') }} where order_status = 'canceled'"
+    )
+    with watching_closely(desk) as watcher:
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 3))
+        eventually(lambda: logged(desk, "model mart_guard: error"), "the failure")
+        assert time.time() < settled_at(watcher)
+        (desk.source_dir / LATER).write_bytes(canceled(desk, 5))
+        assert watcher.wait_for("delivered")["rows"] == 5
+        assert not watcher.of("failed")
+    assert cancellations(desk) == before + 5
+    assert desk.value("select count(*) from etl.pipeline_runs where status = 'failed'") == 0
 
 
 def test_a_failed_run_is_told_once_and_tried_again(desk: Project) -> None:

@@ -47,6 +47,11 @@ def keep_evidence(
     return replace(report, files=tuple(files))
 
 
+def brings_evidence(report: LoadReport) -> bool:
+    """Tell whether a load has found anything that the quarantine folder may not have."""
+    return any(not file.is_known and (file.status == REFUSED or file.bad) for file in report.files)
+
+
 def _keep_file(folder: Path, file: FileLoad, inspection: Inspection, run_id: str) -> Path | None:
     place = _place(folder / "refused", inspection)
     if place.exists():

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olistctl import ledger
@@ -15,7 +14,6 @@ from olistctl.errors import DataError
 from olistctl.loading.accounting import check_accounts
 from olistctl.loading.attempt import Known, Load
 from olistctl.loading.currency import mark_current, mark_older_tables
-from olistctl.loading.evidence import keep_evidence
 from olistctl.loading.limits import Limits
 from olistctl.loading.one_file import load_file, remove_file
 from olistctl.loading.report import FAULTY, HELD, LOADED, UNCHANGED, FileLoad, LoadReport
@@ -41,7 +39,6 @@ def load_files(
     fresh: bool,
     has_live: bool = False,
     records_before: Mapping[tuple[str, str], int] | None = None,
-    evidence_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> LoadReport:
     """Bring the tables of `raw` to what the inspected files say, in one transaction with the audit.
@@ -50,7 +47,6 @@ def load_files(
     tables are empty, so every file is read again, and the rows of a file that is missing, refused or held back are
     taken from the attached database `live` (if `has_live`). Otherwise files whose content the ledger knows are left
     alone. `records_before`: how many records the files had, by source and name, if the ledger does not know.
-    `evidence_dir`: where to put copies of refused files and bad records.
 
     Raises:
         DataError: the records of a file are not the rows loaded and the records quarantined.
@@ -74,7 +70,7 @@ def load_files(
                 connection.rollback()
             raise
         else:
-            return keep_evidence(connection, evidence_dir, report, inspections, run_id) if evidence_dir else report
+            return report
         finally:
             progress.finish()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from olistctl import interruption, logs
 from olistctl.config import Settings
-from olistctl.errors import BusyError, Interrupted, OlistctlError
+from olistctl.errors import BusyError, Interrupted, OlistctlError, Superseded
 from olistctl.heartbeat import Heartbeat, WatcherState, now, watch_folder
 from olistctl.loading import FileState, Limits
 from olistctl.pipeline import run_pipeline, warm_up
@@ -24,6 +24,7 @@ from olistctl.runs import RunReport
 from olistctl.sources import load_contract
 from olistctl.transform import DbtProcess
 from olistctl.warehouse import writer_lock
+from olistctl.watching.ahead import Settling, begins_at
 from olistctl.watching.folder import Folder, Listing, Mark
 from olistctl.watching.intake import Intake, Rules, State, Verdict, named
 from olistctl.watching.memory import recall, remember
@@ -90,6 +91,7 @@ class Watcher:
         self._is_due = False  # a run must be tried, whatever the files say
         self._told: set[tuple[str, str | None]] = set()  # the findings that hold now
         self._tried: Listing | None = None  # what the last run began with
+        self._run_seconds: float | None = None  # of the last delivery; None: the next one must not begin early
         self._place = watch_folder(settings.state_dir)
         self._said: tuple[str, ...] = ()
         self._is_ready = self._is_warm = options.once
@@ -153,6 +155,10 @@ class Watcher:
             self._run(listing)
             return 0.0
         self._say_what_waits(verdict, has_events)
+        early_in = self._early_in(listing, verdict)
+        if listing is not None and early_in is not None and early_in <= 0:
+            self._run(listing, settles_in=verdict.again_in)
+            return 0.0
         if self._options.once and verdict.again_in is None:
             if not (listing and listing.files):
                 files_present(self._folder.contract, self._folder.path)  # says what is wrong with the folder
@@ -165,7 +171,7 @@ class Watcher:
                 self._tell("ready", _UP_TO_DATE)
                 return 0.0
         pauses = [self._settings.watch_rescan_seconds if has_events else self._look_seconds()]
-        pauses += [] if verdict.again_in is None else [verdict.again_in]
+        pauses += [one for one in (verdict.again_in, early_in) if one is not None]
         pauses += [] if self._pauses.next_at is None else [self._pauses.next_at - self._clock()]
         return max(0.0, min(pauses))
 
@@ -174,6 +180,20 @@ class Watcher:
             return verdict.state is not State.WAITING and self._clock() >= self._pauses.next_at
         is_due = self._is_due or not self._settings.warehouse.is_file()
         return verdict.state is State.READY or (verdict.state is State.IDLE and is_due)
+
+    def _early_in(self, listing: Listing | None, verdict: Verdict) -> float | None:
+        """Return in how many seconds a run may begin with files that have not settled; None if it must not.
+
+        It may when a run after the last one has come to its end, and all that is missing is time.
+        """
+        settle = self._rules.settle_seconds
+        if listing is None or verdict.again_in is None or self._run_seconds is None or self._failing:
+            return None
+        if self._settings.engine == "spark":  # whose work is seen outside the stage
+            return None
+        if self._intake.judge(listing, settle).state is not State.READY:
+            return None
+        return verdict.again_in - settle + begins_at(settle, self._run_seconds)
 
     def _look_seconds(self) -> float:
         return min(_LOOK_SECONDS, self._settings.watch_rescan_seconds)
@@ -185,7 +205,8 @@ class Watcher:
 
     # --- a run ---
 
-    def _run(self, listing: Listing) -> None:
+    def _run(self, listing: Listing, *, settles_in: float | None = None) -> None:
+        """Run with these files, which settle in so many seconds, if they have not yet."""
         names = self._intake.changed(listing)
         if listing != self._tried:  # another state of the files is another try, not the next one
             self._pauses.reset()
@@ -199,14 +220,24 @@ class Watcher:
             self._beat.update(state="running", next_try_at=None)
             self._tell("running", f"running: {named(names) or 'once more'}", files=names)
 
+        settling = Settling(self._folder.look, listing, settles_in or 0)
         try:
-            # What arrives from here on may be half a file, and is for the next run.
-            only = frozenset(listing.files)
-            report = run_pipeline(
-                self._settings, "run", only=only, dbt=self._dbt, progress=_Begun(self._progress, begun)
-            )
+            with settling:
+                report = run_pipeline(
+                    self._settings,
+                    "run",
+                    # What arrives from here on may be half a file, and is for the next run.
+                    only=frozenset(listing.files),
+                    confirm=settling.wait,
+                    dbt=self._dbt,
+                    progress=_Observed(self._progress, begun, settling.check),
+                )
+                settling.wait()
         except Interrupted:
             raise
+        except Superseded:
+            self._run_seconds = None
+            self._beat.update(state="waiting")
         except BusyError as error:
             self._try_again(error, "busy")
         except OlistctlError as error:
@@ -219,6 +250,8 @@ class Watcher:
             self._intake.taken = listing
             remember(self._place, listing)
             self._is_due = False
+            if report.status != "unchanged":
+                self._run_seconds = report.seconds - settling.waited
             self._ran(report, names)
         finally:
             logs.set_run_id("-")
@@ -345,20 +378,23 @@ def _words(finding: Finding) -> tuple[str, str | None]:
     return finding.message, finding.where
 
 
-class _Begun:
-    """A progress that says when the first step begins: a run with nothing to do has none."""
+class _Observed:
+    """A progress that asks whether to go on, and says when the first step begins: a run with nothing to do has none."""
 
-    def __init__(self, progress: Progress, begun: Callable[[], None]) -> None:
+    def __init__(self, progress: Progress, begun: Callable[[], None], check: Callable[[], None]) -> None:
         self._progress = progress
         self._begun: Callable[[], None] | None = begun
+        self._check = check
 
     def start(self, label: str, total: float | None = None) -> None:
+        self._check()
         if self._begun:
             self._begun()
         self._begun = None
         self._progress.start(label, total)
 
     def advance(self, amount: float = 1, doing: str | None = None) -> None:
+        self._check()
         self._progress.advance(amount, doing)
 
     def finish(self) -> None:

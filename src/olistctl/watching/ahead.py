@@ -1,0 +1,72 @@
+"""A run that begins before its delivery has settled, so that it is ready when it has.
+
+Nothing of it is seen outside its stage until the files that it has begun with have been still for as long as they must.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from olistctl.errors import Superseded
+from olistctl.watching.folder import Listing
+
+_LOOK_SECONDS = 0.1
+_FIRST_SHARE = 0.25  # of the time in which a delivery settles: so long nothing begins
+
+
+def begins_at(settle_seconds: float, run_seconds: float) -> float:
+    """Return how long a delivery must have been still for a run of so many seconds to begin: it ends as that settles.
+
+    Not at once, for most deliveries are several files.
+    """
+    return max(settle_seconds * _FIRST_SHARE, settle_seconds - run_seconds)
+
+
+class Settling:
+    """Watches, in a thread of its own, whether a folder stays as it is for some seconds."""
+
+    def __init__(self, look: Callable[[], Listing | None], begun_with: Listing, seconds: float) -> None:
+        self.waited = 0.0
+        self._look = look
+        self._begun_with = begun_with
+        self._ends_at = time.monotonic() + seconds
+        self._is_over = threading.Event()  # nobody waits any more
+        self._is_decided = threading.Event()
+        self._has_settled = False
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Settling:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise Superseded if the folder has changed; do not wait."""
+        if self._is_decided.is_set():
+            self.wait()
+
+    def wait(self) -> None:
+        """Return when the folder has settled; raise Superseded if it has changed before."""
+        started = time.monotonic()
+        self._is_decided.wait()
+        self.waited += time.monotonic() - started
+        if not self._has_settled:
+            raise Superseded("the files have changed since the run began", hint="nothing was published")
+
+    def _watch(self) -> None:
+        try:
+            self._has_settled = self._stays()
+        finally:
+            self._is_decided.set()
+
+    def _stays(self) -> bool:
+        while (left := self._ends_at - time.monotonic()) > 0:
+            if self._is_over.wait(min(left, _LOOK_SECONDS)) or self._look() != self._begun_with:
+                return False
+        return True
