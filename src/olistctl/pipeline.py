@@ -46,7 +46,7 @@ class _State:
     engine: Engine
     full_refresh: bool = False
     only: frozenset[str] | None = None  # the files that may be taken; None: all
-    confirm: Callable[[], None] | None = None  # before anything is to be seen outside the stage
+    confirm: Callable[[], None] | None = None  # what the run was given, see `_confirmation`
     inspections: tuple[Inspection, ...] = ()
     tables: tuple[str, ...] | None = ()  # of raw, whose changes a run builds and tests; None: all
     was_tested: bool = False  # all that is in the warehouse, before this run
@@ -94,9 +94,9 @@ def _load(state: _State, work: Work) -> Outcome:
             has_live=has_live,
             progress=work.progress,
         )
-        if state.confirm and brings_evidence(state.load):
+        if (confirm := _confirmation(state)) and brings_evidence(state.load):
             log.info("load: bad data, waiting until the files have settled")
-            state.confirm()
+            confirm()
         evidence = work.settings.quarantine_dir
         state.load = keep_evidence(connection, evidence, state.load, state.inspections, work.run_id)
     work.rows_loaded = state.load.rows_loaded
@@ -110,6 +110,29 @@ def _load(state: _State, work: Work) -> Outcome:
             is_known=file.is_known,
         )
     return Outcome(state.load.rows_loaded, state.load.summary)
+
+
+def _confirmation(state: _State) -> Callable[[], None] | None:
+    """Return what says that the files are still those that were read; None where nobody asks.
+
+    By their content: what is written within the same tick of a coarse clock leaves times as they were.
+    """
+    given = state.confirm
+    if given is None:
+        return None
+
+    def confirm() -> None:
+        given()
+        for inspection in state.inspections:
+            try:
+                is_same = inspection.sha256 in (None, state.fingerprints.sha256_of(inspection.path))
+            except OSError:
+                is_same = False
+            if not is_same:
+                raise Superseded("it has changed since it was read", where=inspection.file)
+        state.fingerprints.save()
+
+    return confirm
 
 
 def _transform(state: _State, work: Work) -> Outcome:
@@ -232,10 +255,10 @@ def run_pipeline(
 
     `full_refresh` rebuilds everything but the history; `strict` turns warnings into a failure that publishes
     nothing; `accepted` are names of files that load however much they have shrunk; `only` are names of the files
-    that may be taken: any other counts as not there yet; `confirm` is called before anything of the run, a failure
-    included, is to be seen: it may wait, and raises Superseded if the files have changed; `dbt` is a process to go on
-    with. The channels of the settings hear of it, a failure included; one that cannot be reached is a finding of the
-    report, or a note of the error.
+    that may be taken: any other counts as not there yet; `confirm` is called before anything that comes of the files,
+    a failure included, is to be seen: it may wait, and raises Superseded if they have changed; `dbt` is a process to
+    go on with. The channels of the settings hear of it, a failure included; one that cannot be reached is a finding of
+    the report, or a note of the error.
 
     Raises:
         OlistctlError: the command could not be done; the live warehouse is as before.
@@ -296,7 +319,7 @@ def _run(
         begin_with="history" if full_refresh and {"load", "transform"} <= set(PIPELINES[command]) else "copy",
         needs_warehouse="load" not in PIPELINES[command],
         brings_data=command != "test",  # whose findings must not push the last good data out
-        confirm=confirm,
+        confirm=_confirmation(state),
         before_publication=engine.publish,
         afterwards={"export": partial(_export, state)} if command == "run" and settings.parquet_dir else None,
         progress=progress,

@@ -27,6 +27,8 @@ log = logs.get_logger(__name__)
 # which a full refresh rebuilds the rest; nothing.
 Beginning = Literal["copy", "history", "empty"]
 _HISTORY = ("snapshots", "quality")
+# What ends a run whatever its files are by now.
+_FINAL = (KeyboardInterrupt, Interrupted, Superseded)
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,10 @@ def write_warehouse(
     `full_refresh` is for the record; `strict` turns warnings into a failure that publishes nothing;
     `needs_warehouse`: there must be a live warehouse already; `brings_data`: the replaced file is kept as a version to
     roll back to; `begin_with`: what the stage holds before the first step; `tolerates_damage`: a live file that
-    cannot be read counts as none; `confirm` is called before anything, a failure included, is to be seen outside the
-    stage: it may wait, and raises Superseded if nothing is to be; `before_publication` is called when nothing can keep
-    the run from being published any more. What goes wrong `afterwards` is a warning: the warehouse is published.
+    cannot be read counts as none; `confirm` is called before anything of the steps, a failure included, is to be seen
+    outside the stage: it may wait, and raises Superseded if nothing is to be; `before_publication` is called when
+    nothing can keep the run from being published any more. What goes wrong `afterwards` is a warning: the warehouse is
+    published.
 
     Raises:
         OlistctlError: a step could not be done; the live warehouse is as before.
@@ -124,7 +127,13 @@ def write_warehouse(
             for name, step in (afterwards or {}).items():
                 _follow_up(work, name, step)
         except BaseException as error:
-            meant = _confirmed(_meant(work, error), None if work.is_published else confirm)
+            meant = _meant(work, error)
+            if (
+                confirm
+                and not work.is_published
+                and not isinstance(meant, (KeyboardInterrupt, Interrupted, Superseded))
+            ):
+                meant = _meant(work, _confirmed(work, meant, confirm))
             _record_failure(work, meant)
             if meant is error:
                 raise
@@ -232,13 +241,14 @@ def _meant(work: Work, error: BaseException) -> BaseException:
     return machine_fault(error, work.settings.warehouse) or error
 
 
-def _confirmed(error: BaseException, confirm: Callable[[], None] | None) -> BaseException:
+def _confirmed(work: Work, error: BaseException, confirm: Callable[[], None]) -> BaseException:
     """Return the error, or Superseded if what has failed is not to be seen."""
-    if confirm and not isinstance(error, (KeyboardInterrupt, Interrupted, Superseded)):
-        try:
-            confirm()
-        except (KeyboardInterrupt, Superseded) as instead:
-            return instead
+    log.info("%s: %s; waiting until it is certain", work.command, error, exc_info=not isinstance(error, OlistctlError))
+    work.stage.discard()  # on a full disk this makes room for what is still to come
+    try:
+        confirm()
+    except (KeyboardInterrupt, Superseded) as instead:
+        return instead
     return error
 
 
@@ -246,8 +256,9 @@ def _record_failure(work: Work, error: BaseException) -> None:
     """Keep a failed run aside, and enter it in the live warehouse's ledger where there is one."""
     if work.is_published:
         return  # the ledger has the run as it ended
-    if type(error) in (UsageError, Superseded):  # a number that is not there, say: nothing went wrong but the call
-        log.info("%s: %s", work.command, error)
+    if isinstance(error, Superseded):
+        log.info("%s: %s; nothing that this run has said counts", work.command, error)
+    if type(error) in (UsageError, Superseded):  # nothing went wrong: a number that is not there, say
         journal.forget_journal(work.settings.journal_dir, [work.run_id])
         return
     stopped = isinstance(error, (KeyboardInterrupt, Interrupted))

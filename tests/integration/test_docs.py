@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from olistctl.errors import EnvironmentFault
-from olistctl.publishing import serve_page
+from olistctl.publishing.serving import serve_page
 from tests.integration.conftest import Project
 
 

@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from olistctl.config import load_settings
+from olistctl.errors import Superseded
+from olistctl.identities import identity_of
+from olistctl.pipeline import run_pipeline
 from olistctl.warehouse import writer_lock
 from tests.integration.conftest import Project, clean_environment, new_project
 from tests.watching import WatchProcess
@@ -211,6 +215,26 @@ def test_nothing_stays_of_a_run_with_half_a_delivery(desk: Project) -> None:
     assert desk.value("select count(*) from etl.quarantine") == 0
     assert desk.value("select count(*) from etl.pipeline_runs where command = 'run'") == 3
     assert not list((desk.folder / "data" / "quarantine").rglob("*.csv"))
+
+
+def test_what_is_published_is_what_was_read_by_its_content(desk: Project) -> None:
+    """A clock may be too coarse for times to tell."""
+    later, before = desk.source_dir / LATER, identity_of(desk.warehouse.stat())
+    whole = canceled(desk, 6)
+    later.write_bytes(whole.replace(b"canceled", b"approved", 3))
+    settings = load_settings(desk.folder / "config" / "olistctl.yml", environ={})
+
+    def write_the_rest() -> None:
+        later.write_bytes(whole)
+
+    with pytest.raises(Superseded, match=LATER):
+        run_pipeline(settings, "run", confirm=write_the_rest)
+    assert identity_of(desk.warehouse.stat()) == before
+    assert not settings.stage_dir.exists()
+    assert not list(settings.journal_dir.glob("*"))
+    with_all = run_pipeline(settings, "run", confirm=lambda: None)
+    assert with_all.load
+    assert with_all.load.rows_loaded == 6
 
 
 def test_a_failure_of_half_a_delivery_is_not_heard_of(desk: Project) -> None:

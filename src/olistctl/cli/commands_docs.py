@@ -31,7 +31,8 @@ def docs(
 
       olistctl docs --serve --port 8080
     """  # fmt: skip
-    from olistctl.publishing import serve_page, write_catalog
+    from olistctl.publishing import write_catalog
+    from olistctl.publishing.serving import serve_page
 
     settings = call.settings()
     console = call.console

@@ -1,4 +1,7 @@
-"""Stage 5, PUBLISH: the finished marts and dimensions as files, for tools that read no DuckDB."""
+"""Stage 5, PUBLISH: the finished marts and dimensions as files, for tools that read no DuckDB.
+
+`serving` is imported by itself: no run needs Python's web server.
+"""
 
 from olistctl.publishing.catalog import Catalog, write_catalog
 from olistctl.publishing.files import FORMATS, WrittenFile, write_files
@@ -13,7 +16,6 @@ from olistctl.publishing.releases import (
     publish_release,
     write_release,
 )
-from olistctl.publishing.serving import Server, serve_page
 from olistctl.publishing.tables import NothingToShare, reading
 
 __all__ = [
@@ -24,7 +26,6 @@ __all__ = [
     "Relation",
     "Release",
     "ReleasedTable",
-    "Server",
     "Unchanged",
     "WrittenFile",
     "in_script",
@@ -32,7 +33,6 @@ __all__ = [
     "publish_release",
     "reading",
     "relations_of",
-    "serve_page",
     "write_catalog",
     "write_files",
     "write_html",

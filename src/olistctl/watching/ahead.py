@@ -13,7 +13,7 @@ from types import TracebackType
 from olistctl.errors import Superseded
 from olistctl.watching.folder import Listing
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.2
 _FIRST_SHARE = 0.25  # of the time in which a delivery settles: so long nothing begins
 
 
@@ -26,14 +26,18 @@ def begins_at(settle_seconds: float, run_seconds: float) -> float:
 
 
 class Settling:
-    """Watches, in a thread of its own, whether a folder stays as it is for some seconds."""
+    """Watches, in a thread of its own, whether a folder stays as it is for some seconds.
+
+    `waited` is for how many of them somebody had nothing else to do, `news` the first other state and when it was seen.
+    """
 
     def __init__(self, look: Callable[[], Listing | None], begun_with: Listing, seconds: float) -> None:
         self.waited = 0.0
+        self.news: tuple[Listing | None, float] | None = None
         self._look = look
         self._begun_with = begun_with
         self._ends_at = time.monotonic() + seconds
-        self._is_over = threading.Event()  # nobody waits any more
+        self._is_over = threading.Event()  # nobody asks any more
         self._is_decided = threading.Event()
         self._has_settled = False
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -48,16 +52,16 @@ class Settling:
 
     def check(self) -> None:
         """Raise Superseded if the folder has changed; do not wait."""
-        if self._is_decided.is_set():
-            self.wait()
+        if self._is_decided.is_set() and not self._has_settled:
+            raise Superseded("the files have changed, or cannot be seen any more")
 
     def wait(self) -> None:
         """Return when the folder has settled; raise Superseded if it has changed before."""
         started = time.monotonic()
-        self._is_decided.wait()
+        while not self._is_decided.wait(_LOOK_SECONDS):  # in slices: on Windows nothing interrupts a longer one
+            pass
         self.waited += time.monotonic() - started
-        if not self._has_settled:
-            raise Superseded("the files have changed since the run began", hint="nothing was published")
+        self.check()
 
     def _watch(self) -> None:
         try:
@@ -67,6 +71,10 @@ class Settling:
 
     def _stays(self) -> bool:
         while (left := self._ends_at - time.monotonic()) > 0:
-            if self._is_over.wait(min(left, _LOOK_SECONDS)) or self._look() != self._begun_with:
+            if self._is_over.wait(min(left, _LOOK_SECONDS)):
+                return False
+            found = self._look()
+            if found != self._begun_with:
+                self.news = found, time.monotonic()
                 return False
         return True

@@ -184,16 +184,17 @@ class Watcher:
     def _early_in(self, listing: Listing | None, verdict: Verdict) -> float | None:
         """Return in how many seconds a run may begin with files that have not settled; None if it must not.
 
-        It may when a run after the last one has come to its end, and all that is missing is time.
+        It may when all that is missing is time, and the last run brought its delivery in.
         """
+        if verdict.again_in is None or self._run_seconds is None or self._failing or self._pauses.next_at is not None:
+            return None
+        if self._settings.engine == "spark":  # it leaves a branch on the cluster, and says of which run it is
+            return None
         settle = self._rules.settle_seconds
-        if listing is None or verdict.again_in is None or self._run_seconds is None or self._failing:
-            return None
-        if self._settings.engine == "spark":  # whose work is seen outside the stage
-            return None
-        if self._intake.judge(listing, settle).state is not State.READY:
-            return None
-        return verdict.again_in - settle + begins_at(settle, self._run_seconds)
+        left = verdict.again_in - settle + begins_at(settle, self._run_seconds)
+        if left > 0:
+            return left
+        return left if self._intake.judge(listing, settle).state is State.READY else None
 
     def _look_seconds(self) -> float:
         return min(_LOOK_SECONDS, self._settings.watch_rescan_seconds)
@@ -216,23 +217,8 @@ class Watcher:
         self._said = ()
         self._beat.update(waiting_for=())
 
-        def begun() -> None:
-            self._beat.update(state="running", next_try_at=None)
-            self._tell("running", f"running: {named(names) or 'once more'}", files=names)
-
-        settling = Settling(self._folder.look, listing, settles_in or 0)
         try:
-            with settling:
-                report = run_pipeline(
-                    self._settings,
-                    "run",
-                    # What arrives from here on may be half a file, and is for the next run.
-                    only=frozenset(listing.files),
-                    confirm=settling.wait,
-                    dbt=self._dbt,
-                    progress=_Observed(self._progress, begun, settling.check),
-                )
-                settling.wait()
+            report = self._report(listing, names) if settles_in is None else self._early(listing, names, settles_in)
         except Interrupted:
             raise
         except Superseded:
@@ -250,11 +236,41 @@ class Watcher:
             self._intake.taken = listing
             remember(self._place, listing)
             self._is_due = False
-            if report.status != "unchanged":
-                self._run_seconds = report.seconds - settling.waited
             self._ran(report, names)
         finally:
             logs.set_run_id("-")
+
+    def _early(self, listing: Listing, names: tuple[str, ...], settles_in: float) -> RunReport:
+        """Run while the files settle; raise Superseded if they do not, or if another olistctl is writing just now."""
+        with Settling(self._folder.look, listing, settles_in) as settling:
+            try:
+                report = self._report(listing, names, settling)
+                settling.wait()
+            except BusyError as busy:
+                raise Superseded(busy.message) from busy
+            except Superseded:
+                if settling.news:
+                    self._intake.see(*settling.news)
+                raise
+        return report
+
+    def _report(self, listing: Listing, names: tuple[str, ...], settling: Settling | None = None) -> RunReport:
+        def begun() -> None:
+            self._beat.update(state="running", next_try_at=None)
+            self._tell("running", f"running: {named(names) or 'once more'}", files=names)
+
+        report = run_pipeline(
+            self._settings,
+            "run",
+            # What arrives from here on may be half a file, and is for the next run.
+            only=frozenset(listing.files),
+            confirm=settling.wait if settling else None,
+            dbt=self._dbt,
+            progress=_Observed(self._progress, begun, settling.check if settling else lambda: None),
+        )
+        if report.status != "unchanged":
+            self._run_seconds = report.seconds - (settling.waited if settling else 0)
+        return report
 
     def _ran(self, report: RunReport, names: tuple[str, ...]) -> None:
         if self._failing:
