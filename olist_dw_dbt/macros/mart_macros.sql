@@ -114,9 +114,21 @@
         count(case when is_late_delivery then 1 end) as late_orders
 {%- endmacro %}
 
-{#- What became of the orders of a product or of a seller. `from` must be a relation of one row for each and order, left
+{#- Of the items of a product, or of a seller, in one order. -#}
+{% macro sums_of_items() %}
+        count(*) as items,
+        sum(price) as revenue,
+        sum(freight_value) as freight,
+        sum({{ item_amount() }}) as amount
+{%- endmacro %}
+
+{#- Of all orders of a product or of a seller. `sums` is a relation with a row for each order, with sums_of_items, left
     joined with `orders`, int_order_enriched. -#}
-{% macro outcomes_of_orders() %}
+{% macro sums_of_orders(sums) %}
+        cast(sum({{ sums }}.items) as integer) as total_items,
+        cast(sum({{ sums }}.revenue) as decimal(18, 2)) as total_revenue,
+        cast(sum({{ sums }}.freight) as decimal(18, 2)) as total_freight,
+        cast(sum({{ sums }}.amount) as decimal(18, 2)) as total_amount,
         cast(min({{ day_of('orders.order_purchase_timestamp') }}) as date) as first_sold_date,
         cast(max({{ day_of('orders.order_purchase_timestamp') }}) as date) as last_sold_date,
         cast(count(*) as integer) as total_orders,

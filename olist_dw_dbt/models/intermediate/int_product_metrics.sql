@@ -22,10 +22,7 @@ product_orders as (
     select
         product_id,
         order_id,
-        count(*) as items,
-        sum(price) as revenue,
-        sum(freight_value) as freight,
-        sum({{ item_amount() }}) as amount,
+        {{- sums_of_items() }},
         min(price) as min_price,
         max(price) as max_price
     from order_items
@@ -35,11 +32,7 @@ product_orders as (
 sold as (
     select
         product_orders.product_id,
-        {{- outcomes_of_orders() }},
-        cast(sum(product_orders.items) as integer) as total_items,
-        cast(sum(product_orders.revenue) as decimal(18, 2)) as total_revenue,
-        cast(sum(product_orders.freight) as decimal(18, 2)) as total_freight,
-        cast(sum(product_orders.amount) as decimal(18, 2)) as total_amount,
+        {{- sums_of_orders('product_orders') }},
         min(product_orders.min_price) as min_price,
         max(product_orders.max_price) as max_price
     from product_orders

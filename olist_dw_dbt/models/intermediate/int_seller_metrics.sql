@@ -22,10 +22,7 @@ seller_orders as (
     select
         seller_id,
         order_id,
-        count(*) as items,
-        sum(price) as revenue,
-        sum(freight_value) as freight,
-        sum({{ item_amount() }}) as amount,
+        {{- sums_of_items() }},
         min({{ day_of('shipping_limit_date') }}) as shipping_limit_date
     from order_items
     group by seller_id, order_id
@@ -34,11 +31,7 @@ seller_orders as (
 sold as (
     select
         seller_orders.seller_id,
-        {{- outcomes_of_orders() }},
-        cast(sum(seller_orders.items) as integer) as total_items,
-        cast(sum(seller_orders.revenue) as decimal(18, 2)) as total_revenue,
-        cast(sum(seller_orders.freight) as decimal(18, 2)) as total_freight,
-        cast(sum(seller_orders.amount) as decimal(18, 2)) as total_amount,
+        {{- sums_of_orders('seller_orders') }},
         count(
             case
                 when orders.order_delivered_carrier_date is not null and seller_orders.shipping_limit_date is not null
