@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
@@ -124,15 +125,18 @@ def _confirmation(state: _State) -> Callable[[], None] | None:
     def confirm() -> None:
         given()
         for inspection in state.inspections:
-            try:
-                is_same = inspection.sha256 in (None, state.fingerprints.sha256_of(inspection.path))
-            except OSError:
-                is_same = False
-            if not is_same:
+            if inspection.sha256 and not _still_has(state.fingerprints, inspection.path, inspection.sha256):
                 raise Superseded("it has changed since it was read", where=inspection.file)
         state.fingerprints.save()
 
     return confirm
+
+
+def _still_has(fingerprints: Fingerprints, path: Path, sha256: str) -> bool:
+    try:
+        return fingerprints.sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def _transform(state: _State, work: Work) -> Outcome:

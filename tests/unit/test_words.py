@@ -18,8 +18,8 @@ SOURCE = Path(errors.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
 
-# Who asked to stop needs no next step; the other is of a cluster, and says its own.
-WITHOUT_HINT = {"Interrupted", "StatementFailed"}
+# Who asked to stop needs no next step, one is of a cluster and says its own, and of one only the watcher hears.
+WITHOUT_HINT = {"Interrupted", "StatementFailed", "Superseded"}
 # A wrong value of a setting: the message says what is expected in its place.
 SAYS_IT_ITSELF = {"config/settings.py": {"_checked"}}
 # Options of other programs.
