@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from olistctl import ledger, logs, notify
 from olistctl.config import Settings
@@ -47,7 +46,7 @@ class _State:
     engine: Engine
     full_refresh: bool = False
     only: frozenset[str] | None = None  # the files that may be taken; None: all
-    confirm: Callable[[], None] | None = None  # what the run was given, see `_confirmation`
+    confirm: Callable[[], None] | None = None  # says whether the files have settled, see `_confirm`
     inspections: tuple[Inspection, ...] = ()
     tables: tuple[str, ...] | None = ()  # of raw, whose changes a run builds and tests; None: all
     was_tested: bool = False  # all that is in the warehouse, before this run
@@ -95,9 +94,9 @@ def _load(state: _State, work: Work) -> Outcome:
             has_live=has_live,
             progress=work.progress,
         )
-        if (confirm := _confirmation(state)) and brings_evidence(state.load):
+        if state.confirm and brings_evidence(state.load):
             log.info("load: bad data, waiting until the files have settled")
-            confirm()
+            _confirm(state)
         evidence = work.settings.quarantine_dir
         state.load = keep_evidence(connection, evidence, state.load, state.inspections, work.run_id)
     work.rows_loaded = state.load.rows_loaded
@@ -113,30 +112,18 @@ def _load(state: _State, work: Work) -> Outcome:
     return Outcome(state.load.rows_loaded, state.load.summary)
 
 
-def _confirmation(state: _State) -> Callable[[], None] | None:
-    """Return what says that the files are still those that were read; None where nobody asks.
+def _confirm(state: _State) -> None:
+    """Raise Superseded if the files are no longer those that were read, where somebody asks.
 
     By their content: what is written within the same tick of a coarse clock leaves times as they were.
     """
-    given = state.confirm
-    if given is None:
-        return None
-
-    def confirm() -> None:
-        given()
-        for inspection in state.inspections:
-            if inspection.sha256 and not _still_has(state.fingerprints, inspection.path, inspection.sha256):
-                raise Superseded("it has changed since it was read", where=inspection.file)
-        state.fingerprints.save()
-
-    return confirm
-
-
-def _still_has(fingerprints: Fingerprints, path: Path, sha256: str) -> bool:
-    try:
-        return fingerprints.sha256_of(path) == sha256
-    except OSError:
-        return False
+    if state.confirm is None:
+        return
+    state.confirm()
+    for inspection in state.inspections:
+        if inspection.sha256 and not state.fingerprints.still_has(inspection.path, inspection.sha256):
+            raise Superseded("it has changed since it was read", where=inspection.file)
+    state.fingerprints.save()
 
 
 def _transform(state: _State, work: Work) -> Outcome:
@@ -323,7 +310,7 @@ def _run(
         begin_with="history" if full_refresh and {"load", "transform"} <= set(PIPELINES[command]) else "copy",
         needs_warehouse="load" not in PIPELINES[command],
         brings_data=command != "test",  # whose findings must not push the last good data out
-        confirm=_confirmation(state),
+        confirm=partial(_confirm, state) if confirm else None,
         before_publication=engine.publish,
         afterwards={"export": partial(_export, state)} if command == "run" and settings.parquet_dir else None,
         progress=progress,

@@ -128,11 +128,7 @@ def write_warehouse(
                 _follow_up(work, name, step)
         except BaseException as error:
             meant = _meant(work, error)
-            if (
-                confirm
-                and not work.is_published
-                and not isinstance(meant, (KeyboardInterrupt, Interrupted, Superseded))
-            ):
+            if confirm and not work.is_published and not isinstance(meant, _FINAL):
                 meant = _meant(work, _confirmed(work, meant, confirm))
             _record_failure(work, meant)
             if meant is error:

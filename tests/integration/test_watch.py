@@ -217,6 +217,16 @@ def test_nothing_stays_of_a_run_with_half_a_delivery(desk: Project) -> None:
     assert not list((desk.folder / "data" / "quarantine").rglob("*.csv"))
 
 
+def test_an_early_run_finds_another_olistctl_writing_and_says_nothing(desk: Project) -> None:
+    with watching_closely(desk) as watcher:
+        with writer_lock(desk.folder / "data" / ".olist_dw", "run"):
+            (desk.source_dir / LATER).write_bytes(canceled(desk, 3))
+            eventually(lambda: logged(desk, "watch: thrown away: another olistctl"), "the early run")
+            assert time.time() < settled_at(watcher)
+        assert watcher.wait_for("delivered")["rows"] == 3
+        assert not watcher.of("busy")
+
+
 def test_what_is_published_is_what_was_read_by_its_content(desk: Project) -> None:
     """A clock may be too coarse for times to tell."""
     (desk.source_dir / SELLERS).unlink()  # its rows stay, and it is not there later either

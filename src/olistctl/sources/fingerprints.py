@@ -51,6 +51,13 @@ class Fingerprints:
         self.note(path, identity, sha256)
         return sha256
 
+    def still_has(self, path: Path, sha256: str) -> bool:
+        """Tell whether a file can be read and has this content."""
+        try:
+            return self.sha256_of(path) == sha256
+        except OSError:
+            return False
+
     def note(self, path: Path, identity: Identity, sha256: str) -> None:
         """Keep the hash of a file that had this identity before and after it was read."""
         with suppress(OSError):

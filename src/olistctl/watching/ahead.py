@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from olistctl.errors import Superseded
+from olistctl.results import Progress
 from olistctl.watching.folder import Listing
 
 _LOOK_SECONDS = 0.2
@@ -78,3 +79,29 @@ class Settling:
                 self.news = found, time.monotonic()
                 return False
         return True
+
+
+class Observed:
+    """A progress that asks whether to go on, and says when the first step begins: a run with nothing to do has none."""
+
+    def __init__(self, progress: Progress, begun: Callable[[], None], check: Callable[[], None]) -> None:
+        self._progress = progress
+        self._begun: Callable[[], None] | None = begun
+        self._check = check
+
+    def start(self, label: str, total: float | None = None) -> None:
+        """Begin a step, unless the run must end."""
+        self._check()
+        if self._begun:
+            self._begun()
+        self._begun = None
+        self._progress.start(label, total)
+
+    def advance(self, amount: float = 1, doing: str | None = None) -> None:
+        """Pass on how far a step is, unless the run must end."""
+        self._check()
+        self._progress.advance(amount, doing)
+
+    def finish(self) -> None:
+        """End a step."""
+        self._progress.finish()

@@ -24,7 +24,7 @@ from olistctl.runs import RunReport
 from olistctl.sources import load_contract
 from olistctl.transform import DbtProcess
 from olistctl.warehouse import writer_lock
-from olistctl.watching.ahead import Settling, begins_at
+from olistctl.watching.ahead import Observed, Settling, begins_at
 from olistctl.watching.folder import Folder, Listing, Mark
 from olistctl.watching.intake import Intake, Rules, State, Verdict, named
 from olistctl.watching.memory import recall, remember
@@ -221,7 +221,8 @@ class Watcher:
             report = self._report(listing, names) if settles_in is None else self._early(listing, names, settles_in)
         except Interrupted:
             raise
-        except Superseded:
+        except Superseded as error:
+            log.info("watch: thrown away: %s", error)
             self._run_seconds = None
             self._beat.update(state="waiting")
         except BusyError as error:
@@ -266,7 +267,7 @@ class Watcher:
             only=frozenset(listing.files),
             confirm=settling.wait if settling else None,
             dbt=self._dbt,
-            progress=_Observed(self._progress, begun, settling.check if settling else lambda: None),
+            progress=Observed(self._progress, begun, settling.check if settling else lambda: None),
         )
         if report.status != "unchanged":
             self._run_seconds = report.seconds - (settling.waited if settling else 0)
@@ -392,29 +393,6 @@ def _known(states: Sequence[FileState], files: Mapping[str, Mark]) -> dict[str, 
 
 def _words(finding: Finding) -> tuple[str, str | None]:
     return finding.message, finding.where
-
-
-class _Observed:
-    """A progress that asks whether to go on, and says when the first step begins: a run with nothing to do has none."""
-
-    def __init__(self, progress: Progress, begun: Callable[[], None], check: Callable[[], None]) -> None:
-        self._progress = progress
-        self._begun: Callable[[], None] | None = begun
-        self._check = check
-
-    def start(self, label: str, total: float | None = None) -> None:
-        self._check()
-        if self._begun:
-            self._begun()
-        self._begun = None
-        self._progress.start(label, total)
-
-    def advance(self, amount: float = 1, doing: str | None = None) -> None:
-        self._check()
-        self._progress.advance(amount, doing)
-
-    def finish(self) -> None:
-        self._progress.finish()
 
 
 @contextmanager
