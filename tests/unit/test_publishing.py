@@ -94,6 +94,23 @@ def test_a_release_holds_what_the_tables_hold(shop: Settings) -> None:
             assert theirs.fetchall() == rows
 
 
+def test_a_release_spends_no_time_on_shortening_keys(settings: Settings) -> None:
+    settings.state_dir.mkdir(parents=True)
+    fill(
+        settings,
+        "create schema mart; create table mart.sales as select md5(i::varchar) as k, i % 3 as n from range(40000) t(i)",
+    )
+    file = publish_release(settings).latest / "mart" / "sales.parquet"
+    columns = duckdb.execute(
+        "select path_in_schema, row_group_num_rows, compression, encodings from parquet_metadata(?) order by all",
+        [str(file)],
+    ).fetchall()
+    assert columns == [
+        ("k", 9_280, "UNCOMPRESSED", "PLAIN"), ("k", 30_720, "UNCOMPRESSED", "PLAIN"),
+        ("n", 9_280, "UNCOMPRESSED", "PLAIN_DICTIONARY"), ("n", 30_720, "UNCOMPRESSED", "PLAIN_DICTIONARY"),
+    ]  # fmt: skip
+
+
 def test_a_release_says_what_its_columns_mean(shop: Settings) -> None:
     manifest = json.loads((publish_release(shop).latest / "manifest.json").read_text())
     sales = {table["table"]: table for table in manifest["tables"]}["mart.sales"]

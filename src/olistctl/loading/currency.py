@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from olistctl.reading import IS_CURRENT, table_of
+from olistctl.reading import IS_CURRENT, columns_in_raw, table_of
 from olistctl.sources import Contract, Source
 from olistctl.warehouse import quote
 
@@ -48,19 +48,9 @@ def mark_current(connection: DuckDBPyConnection, source: Source, *, touched: str
 
 def mark_older_tables(connection: DuckDBPyConnection, contract: Contract) -> None:
     """Mark the rows of tables that an olistctl made which did not yet."""
-    older = connection.execute(
-        """
-        select table_name from duckdb_tables() as t
-        where database_name = current_database() and schema_name = 'raw' and not exists (
-            from duckdb_columns() as c
-            where c.database_name = t.database_name and c.schema_name = 'raw' and c.table_name = t.table_name
-                and c.column_name = ?
-        )
-        """,
-        [IS_CURRENT],
-    ).fetchall()
+    columns = columns_in_raw(connection)
     for source in contract.sources:
-        if (source.table,) in older:
+        if source.table in columns and IS_CURRENT not in columns[source.table]:
             connection.execute(f"alter table {table_of(source)} add column {IS_CURRENT} boolean default true")
             mark_current(connection, source)
 

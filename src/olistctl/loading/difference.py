@@ -34,13 +34,11 @@ def incoming_rows(reading: Reading) -> Iterator[Reading]:
 
 def replace_file(reading: Reading) -> None:
     """Bring the rows of a file in `raw` to those that are in `incoming`."""
-    _find_standing(reading)
-    table = table_of(reading.source)
-    reading.execute(
-        f"create temp table outgoing as select t.rowid as _row from {table} as t "
-        "anti join standing on t.rowid = standing._row where t._source_file = $file",
-        {"file": reading.file},
-    )
+    _pair_by_line(reading)
+    ((some_are_left,),) = reading.execute("select exists (from outgoing)")
+    if some_are_left:
+        _pair_by_content(reading)
+        reading.execute("delete from outgoing where _row in (select _row from standing)")
     reading.execute("delete from incoming where rowid in (select _new from standing)")
     _write(reading)
 
@@ -64,21 +62,34 @@ def take_out_rows(reading: Reading, lines: Sequence[int]) -> None:
         _write(reading)
 
 
-def _find_standing(reading: Reading) -> None:
-    """Make the table `standing`: pairs of equal rows in `raw` and in `incoming`, each row at most once.
+def _old_and_new(reading: Reading) -> tuple[str, str, str]:
+    """Return the SQL of the rows that the file has in `raw`, of those in `incoming`, and of whether two are equal."""
+    return (
+        f"(select rowid as _row, * from {table_of(reading.source)} where _source_file = $file)",
+        f"(select rowid as _new, * from {INCOMING})",
+        _same(reading.source.column_names, "old", "new"),
+    )
 
-    Most rows of a changed file stand in the line where they stood. The rest are paired by content, the first of
-    several equal ones with the first.
+
+def _pair_by_line(reading: Reading) -> None:
+    """Make the table `standing`, pairs of equal rows in `raw` and in `incoming`, and `outgoing`, rows in `raw` without.
+
+    Each row is in one pair at most. Most rows of a changed file stand in the line where they stood.
     """
-    old = f"(select rowid as _row, * from {table_of(reading.source)} where _source_file = $file)"
-    new = f"(select rowid as _new, * from {INCOMING})"
+    old, new, same = _old_and_new(reading)
     file = {"file": reading.file}
-    same = _same(reading.source.column_names, "old", "new")
     reading.execute(
         "create temp table standing as select old._row, new._new, new._source_line as _line, false as _is_moved "
         f"from {old} as old join {new} as new on old._source_line = new._source_line and {same}",
         file,
     )
+    left = f"select _row from {old} as old anti join standing using (_row)"
+    reading.execute(f"create temp table outgoing as {left}", file)
+
+
+def _pair_by_content(reading: Reading) -> None:
+    """Add pairs of equal rows in other lines to `standing`, the first of several equal ones with the first."""
+    old, new, same = _old_and_new(reading)
     names = ", ".join(quote(name) for name in reading.source.column_names)
     nth = f"row_number() over (partition by {names} order by _source_line) as _nth"
     reading.execute(
@@ -88,7 +99,7 @@ def _find_standing(reading: Reading) -> None:
             new as (select *, {nth} from {new} anti join standing using (_new))
         select old._row, new._new, new._source_line, true from old join new on old._nth = new._nth and {same}
         """,
-        file,
+        {"file": reading.file},
     )
 
 

@@ -18,7 +18,7 @@ from olistctl.loading.limits import Limits
 from olistctl.loading.one_file import load_file, remove_file
 from olistctl.loading.report import FAULTY, HELD, LOADED, UNCHANGED, FileLoad, LoadReport
 from olistctl.loading.tables import Table, forget_sources_but, prepare_table
-from olistctl.reading import CHANGED_WHILE_READ, UNREADABLE, Inspection, UnreadableFile
+from olistctl.reading import CHANGED_WHILE_READ, UNREADABLE, Inspection, UnreadableFile, columns_in_raw
 from olistctl.results import NoProgress, Progress
 from olistctl.sources import Contract, Source
 
@@ -83,12 +83,15 @@ def _load_all(load: Load, contract: Contract, inspections: Sequence[Inspection])
     audits = [_audit(load, None, result, None) for result in results]
     known = {(file.source, file.file_name): file for file in ledger.loaded_files(load.connection)}
     hashes = {(inspection.source, inspection.file): inspection.sha256 for inspection in inspections}
+    columns = columns_in_raw(load.connection)
+    held = ledger.held_by_file(load.connection)
     read_again: list[str] = []
     for source in contract.sources:
         own = [inspection for inspection in inspections if inspection.source == source.name]
-        table = prepare_table(load, source, known, {inspection.file for inspection in own})
+        present = {inspection.file for inspection in own}
+        table = prepare_table(load, source, columns.get(source.table, {}), known, present)
         read_again += [f"{source.name} ({table.read_again})"] if table.read_again else []
-        for result in _load_source(load, source, table, own, known):
+        for result in _load_source(load, source, table, own, known, held):
             audit = _audit(load, source, result, hashes.get((source.name, result.file)))
             results.append(replace(result, is_known=_is_known(audit, last.get((source.name, result.file)))))
             audits.append(audit)
@@ -99,10 +102,14 @@ def _load_all(load: Load, contract: Contract, inspections: Sequence[Inspection])
 
 
 def _load_source(
-    load: Load, source: Source, table: Table, own: Sequence[Inspection], known: Known
+    load: Load,
+    source: Source,
+    table: Table,
+    own: Sequence[Inspection],
+    known: Known,
+    held: Mapping[tuple[str, str], ledger.Held],
 ) -> Iterator[FileLoad]:
     is_loaded = False
-    held = ledger.held_by_file(load.connection, source.name)
     for inspection in own:
         started = time.perf_counter()
         key = source.name, inspection.file

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from olistctl import ledger
 from olistctl.loading.attempt import Known, Load
 from olistctl.loading.report import REMOVED, FileLoad
-from olistctl.reading import SQL_TYPES, columns_in_raw, create_raw_table
+from olistctl.reading import ADDED_COLUMNS, SQL_TYPES, create_raw_table
 from olistctl.sources import Contract, Source
 from olistctl.warehouse import quote
 
@@ -27,13 +27,13 @@ class Table:
     read_again: str | None = None
 
 
-def prepare_table(load: Load, source: Source, known: Known, present: Set[str]) -> Table:
+def prepare_table(load: Load, source: Source, columns: Mapping[str, str], known: Known, present: Set[str]) -> Table:
     """Make the table where there is none, or where its rows are not of today's contract.
 
-    `present` are the files that are there, or ought to be; those that are not are still known afterwards.
+    `columns` are those that it has, with their SQL types; `present` the files that are there, or ought to be: those
+    that are not are still known afterwards.
     """
     own = {name: file for (owner, name), file in known.items() if owner == source.name}
-    columns = columns_in_raw(load.connection, source)
     is_outdated = any(file.contract_sha256 != source.fingerprint for file in own.values())
     if own and columns and not is_outdated and not load.fresh:
         return Table(is_new=False)
@@ -55,7 +55,7 @@ def _contract_change(source: Source, before: Mapping[str, str]) -> str:
     now = {column.name: SQL_TYPES[column.type] for column in source.columns}
     changes = [
         *(f"new column {name}" for name in now if name not in before),
-        *(f"no column {name} any more" for name in before if name not in now),
+        *(f"no column {name} any more" for name in before if name not in now.keys() | ADDED_COLUMNS),
         *(f"{name} was {before[name]}, is {now[name]}" for name in now if before.get(name, now[name]) != now[name]),
     ]
     return ", ".join(changes) or "its key, or what its records may hold"

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SCHEMAS = ("core", "mart")
-# Most bytes are keys, which are digests: snappy makes a file a sixth smaller, and half as long again to write.
-PARQUET = "format parquet, compression uncompressed"
+# Most bytes are keys, which are digests: to compress them, or to gather a dictionary of them, takes as long as writing.
+# Groups of rows are as small as those of the warehouse, so what is gathered of one stays in the processor's cache.
+PARQUET = "format parquet, compression uncompressed, row_group_size 30720, dictionary_size_limit 2000"
 CSV = "format csv, header"
 _NOT_IN_A_FILE_NAME = str.maketrans({sign: f"%{ord(sign):02X}" for sign in '%/\\:*?"<>|\0'})
 

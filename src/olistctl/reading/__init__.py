@@ -6,6 +6,7 @@ from olistctl.reading.mending import load_mends
 from olistctl.reading.outcome import BadCount, BadRecord, ParsedFile, UnreadableFile
 from olistctl.reading.parsing import parse_into
 from olistctl.reading.raw_table import (
+    ADDED_COLUMNS,
     INCOMING,
     IS_CURRENT,
     Reading,
@@ -17,6 +18,7 @@ from olistctl.reading.raw_table import (
 )
 
 __all__ = [
+    "ADDED_COLUMNS",
     "CHANGED_WHILE_READ",
     "INCOMING",
     "IS_CURRENT",

@@ -26,6 +26,7 @@ METADATA_COLUMNS = {
 }
 # Whether a row is the current record of its key; the loader keeps it so (`loading.currency`).
 IS_CURRENT = "_is_current"
+ADDED_COLUMNS = frozenset({*METADATA_COLUMNS, IS_CURRENT})
 
 
 @dataclass(frozen=True)
@@ -130,14 +131,16 @@ def _columns(source: Source) -> str:
     return ", ".join([*defined, f"{IS_CURRENT} BOOLEAN DEFAULT true"])
 
 
-def columns_in_raw(connection: DuckDBPyConnection, source: Source) -> dict[str, str]:
-    """Return the columns that the table of a source has now, with their SQL types; none where it is not there."""
+def columns_in_raw(connection: DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Return the columns that the tables in `raw` have now, with their SQL types, by table."""
     rows = connection.execute(
-        "select column_name, data_type from duckdb_columns() "
-        "where database_name = current_database() and schema_name = 'raw' and table_name = ? order by column_index",
-        [source.table],
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() and schema_name = 'raw' order by table_name, column_index"
     ).fetchall()
-    return {name: kind for name, kind in rows if name not in (*METADATA_COLUMNS, IS_CURRENT)}
+    columns: dict[str, dict[str, str]] = {}
+    for table, name, kind in rows:
+        columns.setdefault(table, {})[name] = kind
+    return columns
 
 
 def tables_in_raw(connection: DuckDBPyConnection) -> frozenset[str]:
