@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from olistctl import interruption, logs
 from olistctl.config import Settings
 from olistctl.errors import BusyError, Interrupted, OlistctlError, Superseded
 from olistctl.heartbeat import Heartbeat, WatcherState, now, watch_folder
-from olistctl.loading import FileState, Limits
+from olistctl.loading import Limits
 from olistctl.pipeline import run_pipeline, warm_up
 from olistctl.planning import files_present, find_standing, fingerprints_of
 from olistctl.reading import CHANGED_WHILE_READ, UNREADABLE
@@ -25,9 +25,9 @@ from olistctl.sources import load_contract
 from olistctl.transform import DbtProcess
 from olistctl.warehouse import writer_lock
 from olistctl.watching.ahead import Observed, Settling, begins_at
-from olistctl.watching.folder import Folder, Listing, Mark
+from olistctl.watching.folder import Folder, Listing
 from olistctl.watching.intake import Intake, Rules, State, Verdict, named
-from olistctl.watching.memory import recall, remember
+from olistctl.watching.memory import known, recall, remember
 from olistctl.watching.observer import Observer
 from olistctl.watching.pauses import Pauses
 
@@ -36,7 +36,6 @@ log = logs.get_logger(__name__)
 _LOOK_SECONDS = 1.0  # between two looks where no events come
 _BREATH_SECONDS = 0.05  # after an event: a file that is being written sends thousands
 _UP_TO_DATE = "up to date; waiting for a change"
-_GONE: Mark = (0, 0, 0, 0)  # of a file that was loaded and is not there
 
 
 @dataclass(frozen=True)
@@ -139,8 +138,7 @@ class Watcher:
         if standing is None:
             return
         fingerprints.save()
-        kept = recall(self._place)
-        self._intake.taken = kept or Listing(_known(standing.files, listing.files))
+        self._intake.taken = recall(self._place) or known(standing.files, listing.files)
         self._told = {_words(finding) for finding in (*standing.findings, *standing.failed_tests)}
         is_behind = standing.needs_models or not standing.is_tested
         self._is_due = is_behind or (standing.has_news and not self._intake.changed(listing))
@@ -378,17 +376,6 @@ class Watcher:
         by = "looking" if self._settings.watch_poll else "events"
         folder = str(self._settings.source_dir)
         return WatcherState(os.getpid(), now(), now(), folder, "waiting", by)
-
-
-def _known(states: Sequence[FileState], files: Mapping[str, Mark]) -> dict[str, Mark]:
-    """Return the marks of the files that the warehouse knows by content, and of those that are gone since."""
-    known: dict[str, Mark] = {}
-    for state in states:
-        if state.file not in files:
-            known |= {state.file: _GONE} if state.is_news else {}
-        elif not state.is_news:
-            known[state.file] = files[state.file]
-    return known
 
 
 def _words(finding: Finding) -> tuple[str, str | None]:
