@@ -10,6 +10,6 @@
 {%- endmacro %}
 
 {#- What the buyer pays for an item. -#}
-{% macro item_amount() -%}
-    cast(price + freight_value as decimal(18, 2))
+{% macro item_amount(price, freight) -%}
+    cast({{ price }} + {{ freight }} as decimal(18, 2))
 {%- endmacro %}

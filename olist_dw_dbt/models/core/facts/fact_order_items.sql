@@ -74,7 +74,7 @@ final as (
         items.price,
         items.freight_value,
         1 as quantity,
-        cast(items.price + items.freight_value as decimal(18, 2)) as total_amount,
+        {{ item_amount('items.price', 'items.freight_value') }} as total_amount,
 
         items.days_to_ship,
         items.days_to_deliver,

@@ -19,22 +19,17 @@ customers as (
 
 ),
 
--- a person has one customer_id an order: that of the newest one, or any where no order has arrived
-people as (
+-- people whose record is bad: history keeps them until it is decided about
+undecided as (
 
-    select customer_unique_id, customer_id
-    from metrics
-
-    union all
-
-    -- whose record is bad: history keeps them until it is decided about
-    select customer_unique_id, max(customer_id) as customer_id
+    select max(customer_id) as customer_id
     from customers
     where customer_unique_id not in (select customer_unique_id from metrics)
     group by customer_unique_id
 
 ),
 
+-- a person has one customer_id an order: that of the newest one, or any where no order has arrived
 described as (
 
     select
@@ -66,10 +61,10 @@ described as (
         metrics.arrived_orders,
         metrics.late_orders
 
-    from people
-    inner join customers on people.customer_id = customers.customer_id
-    left join metrics on people.customer_unique_id = metrics.customer_unique_id
+    from customers
+    left join metrics on customers.customer_id = metrics.customer_id
     cross join as_of
+    where metrics.customer_id is not null or customers.customer_id in (select customer_id from undecided)
 
 ),
 
