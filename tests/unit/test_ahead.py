@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from olistctl.errors import Superseded
+from olistctl.results import NoProgress
 from olistctl.watching.ahead import Settling, begins_at
 from olistctl.watching.folder import Listing
 
@@ -27,12 +28,25 @@ def test_a_run_begins_so_early_that_it_ends_as_its_delivery_settles(settle: floa
     assert begins_at(settle, run) == pytest.approx(expected)
 
 
-def test_it_waits_until_nothing_has_changed_for_so_long() -> None:
-    with Settling(lambda: BEGUN_WITH, BEGUN_WITH, 0.3) as settling:
+class Heard(NoProgress):
+    """The steps that have begun."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def start(self, label: str, total: float | None = None) -> None:
+        self.steps.append(label)
+
+
+def test_it_waits_until_nothing_has_changed_for_so_long_and_says_so() -> None:
+    heard = Heard()
+    with Settling(lambda: BEGUN_WITH, BEGUN_WITH, 0.3, heard) as settling:
         settling.check()
+        assert heard.steps == []
         settling.wait()
         assert settling.waited > 0.1
         settling.wait()
+    assert heard.steps == ["Waiting until the files have settled"], "the second time there was nothing to wait for"
 
 
 @pytest.mark.parametrize("now", [OTHER, None])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from olistctl.errors import Superseded
-from olistctl.results import Progress
+from olistctl.results import NoProgress, Progress
 from olistctl.watching.folder import Listing
 
 _LOOK_SECONDS = 0.2
@@ -29,14 +29,22 @@ def begins_at(settle_seconds: float, run_seconds: float) -> float:
 class Settling:
     """Watches, in a thread of its own, whether a folder stays as it is for some seconds.
 
-    `waited` is for how many of them somebody had nothing else to do, `news` the first other state and when it was seen.
+    `waited` is for how many of them somebody had nothing else to do, which `progress` hears of; `news` the first other
+    state and when it was seen.
     """
 
-    def __init__(self, look: Callable[[], Listing | None], begun_with: Listing, seconds: float) -> None:
+    def __init__(
+        self,
+        look: Callable[[], Listing | None],
+        begun_with: Listing,
+        seconds: float,
+        progress: Progress | None = None,
+    ) -> None:
         self.waited = 0.0
         self.news: tuple[Listing | None, float] | None = None
         self._look = look
         self._begun_with = begun_with
+        self._progress = progress or NoProgress()
         self._ends_at = time.monotonic() + seconds
         self._is_over = threading.Event()  # nobody asks any more
         self._is_decided = threading.Event()
@@ -59,6 +67,8 @@ class Settling:
     def wait(self) -> None:
         """Return when the folder has settled; raise Superseded if it has changed before."""
         started = time.monotonic()
+        if not self._is_decided.is_set():
+            self._progress.start("Waiting until the files have settled")
         while not self._is_decided.wait(_LOOK_SECONDS):  # in slices: on Windows nothing interrupts a longer one
             pass
         self.waited += time.monotonic() - started

@@ -241,7 +241,7 @@ class Watcher:
 
     def _early(self, listing: Listing, names: tuple[str, ...], settles_in: float) -> RunReport:
         """Run while the files settle; raise Superseded if they do not, or if another olistctl is writing just now."""
-        with Settling(self._folder.look, listing, settles_in) as settling:
+        with Settling(self._folder.look, listing, settles_in, self._progress) as settling:
             try:
                 report = self._report(listing, names, settling)
                 settling.wait()
