@@ -44,9 +44,9 @@ test-watchdog: .venv-dagster/.ready  ## the watcher with the older watchdog that
 test-airflow: .venv-airflow/.ready  ## Airflow itself, in its own environment: the DAG runs to its end, fails, mails
 	.venv-airflow/bin/python -m pytest --numprocesses 2 --dist loadgroup tests/orchestration/test_airflow.py
 
-test-spark: .venv-spark/.ready  ## the models on a real Spark cluster on loopback, row for row (Java 17; Iceberg's jar from Maven Central)
+test-spark: .venv-spark/.ready  ## the models on a real Spark cluster on loopback, row for row (Java 17; Iceberg's jar from Maven Central); ONLY=… picks some
 	@java -version >/dev/null 2>&1 || { echo "make test-spark needs Java 17: install a JRE and set PATH" >&2; exit 2; }
-	.venv-spark/bin/python -m pytest tests/spark tests/unit/test_spark.py $(if $(ONLY),-k $(ONLY))
+	.venv-spark/bin/python -m pytest tests/spark tests/unit/test_spark.py $(if $(ONLY),-k '$(ONLY)')
 
 torture: $(VENV)/.ready  ## the long version of the tests of damage, kills, full disks and busy readers (about an hour)
 	TORTURE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/torture tests/integration

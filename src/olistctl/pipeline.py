@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
-from olistctl import logs, notify
+from olistctl import logs, notify, steps
 from olistctl.config import Settings
 from olistctl.engines import engine_of
 from olistctl.errors import BusyError, Interrupted, OlistctlError, Superseded
@@ -19,11 +19,25 @@ from olistctl.publishing import NothingToShare, is_released, publish_release
 from olistctl.results import Finding, Progress
 from olistctl.runs import RunReport, StageResult
 from olistctl.sources import load_contract
-from olistctl.steps import PIPELINES, State, confirm_files, export, exported
+from olistctl.steps import RunState
 from olistctl.transform import DbtProcess
-from olistctl.writing import has_leftovers, write_warehouse
+from olistctl.writing import Outcome, Work, has_leftovers, write_warehouse
 
 log = logs.get_logger(__name__)
+
+_Step = Callable[[RunState, Work], Outcome]
+_PIPELINES: dict[str, dict[str, _Step]] = {
+    "run": {"validate": steps.extract, "load": steps.load, "transform": steps.transform, "test": steps.test},
+    "load": {"validate": steps.extract, "load": steps.load},
+    "transform": {"transform": steps.transform},
+    "snapshot": {"snapshot": steps.snapshot},
+    "test": {"test": steps.test},
+    "verify": {
+        "validate": steps.extract,
+        "load": steps.load,
+        "transform": steps.transform,
+    },  # into a scratch that nobody reads
+}
 
 
 def run_pipeline(
@@ -82,7 +96,7 @@ def _run(
     started = time.perf_counter()
     engine = engine_of(settings, dbt)
     contract, fingerprints = load_contract(settings.contract_file), fingerprints_of(settings)
-    state = State(contract, limits, fingerprints, engine, full_refresh, only, confirm)
+    state = RunState(contract, limits, fingerprints, engine, full_refresh, only, confirm)
     surroundings = None
     if not (full_refresh or limits.accepted or only is not None):
         surroundings = surroundings_of(settings, command, state.contract.rules_file)
@@ -94,21 +108,21 @@ def _run(
         return replace(idle, seconds=round(seconds, 2))
     if command != "load":
         engine.check()
-    if "transform" in PIPELINES[command]:
+    if "transform" in _PIPELINES[command]:
         engine.warm_up(full_refresh=full_refresh)
     work = write_warehouse(
         settings,
         command,
-        {name: partial(step, state) for name, step in PIPELINES[command].items()},
+        {name: partial(step, state) for name, step in _PIPELINES[command].items()},
         full_refresh=full_refresh,
         strict=strict,
         # One stage anew is no reason to take from readers what the others have built.
-        begin_with="history" if full_refresh and {"load", "transform"} <= set(PIPELINES[command]) else "copy",
-        needs_warehouse="load" not in PIPELINES[command],
+        begin_with="history" if full_refresh and {"load", "transform"} <= set(_PIPELINES[command]) else "copy",
+        needs_warehouse="load" not in _PIPELINES[command],
         brings_data=command != "test",  # whose findings must not push the last good data out
-        confirm=partial(confirm_files, state) if confirm else None,
+        confirm=partial(steps.confirm_files, state) if confirm else None,
         before_publication=engine.publish,
-        afterwards={"export": partial(export, state)} if command == "run" and settings.parquet_dir else None,
+        afterwards={"export": partial(steps.export, state)} if command == "run" and settings.parquet_dir else None,
         progress=progress,
     )
     seconds = time.perf_counter() - started
@@ -131,25 +145,25 @@ def _run(
 
 
 def _idle(
-    settings: Settings, command: str, state: State, *, strict: bool, progress: Progress | None
+    settings: Settings, command: str, state: RunState, *, strict: bool, progress: Progress | None
 ) -> RunReport | None:
     """Return the report of a command that has nothing to do; None where it has, or a warning must be heard again.
 
     What goes wrong here is left to the command itself, whose failure is entered in the ledger.
     """
-    steps = PIPELINES[command]
-    if not {"load", "transform"} & set(steps) or has_leftovers(settings):
+    own = _PIPELINES[command]
+    if not {"load", "transform"} & set(own) or has_leftovers(settings):
         return None
-    with_files = "load" in steps
+    with_files = "load" in own
     standing = find_standing(
         settings, state.contract, state.limits, state.fingerprints, with_files=with_files, only=state.only
     )
     if standing is None:
         return None
     state.fingerprints.save()
-    busy = ("load" in steps and standing.has_news) or ("transform" in steps and standing.needs_models)
-    findings = standing.findings if "load" in steps else ()
-    if "test" in steps:
+    busy = ("load" in own and standing.has_news) or ("transform" in own and standing.needs_models)
+    findings = standing.findings if "load" in own else ()
+    if "test" in own:
         busy = busy or not standing.is_tested
         findings += standing.failed_tests
     if busy or (strict and findings):
@@ -171,7 +185,7 @@ def _catch_up(settings: Settings, idle: RunReport, progress: Progress | None) ->
     except OlistctlError as error:
         return replace(idle, findings=(*idle.findings, Finding(error.message, error.where, error.hint)))
     idle = replace(idle, findings=(*idle.findings, *release.findings))
-    outcome, seconds = exported(release), round(time.perf_counter() - started, 2)
+    outcome, seconds = steps.exported(release), round(time.perf_counter() - started, 2)
     stage = StageResult("export", "warnings" if release.problem else "ok", outcome.rows, seconds, outcome.note)
     return replace(idle, stages=(stage,))
 

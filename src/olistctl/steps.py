@@ -31,7 +31,7 @@ log = logs.get_logger(__name__)
 
 
 @dataclass
-class State:
+class RunState:
     """What the steps of a run leave for the next one and for the report."""
 
     contract: Contract
@@ -52,7 +52,7 @@ class State:
     reconciliation: tuple[Flow, ...] = ()
 
 
-def extract(state: State, work: Work) -> Outcome:
+def extract(state: RunState, work: Work) -> Outcome:
     """Stage 1, EXTRACT: find the files and look at every byte of them."""
     files = files_present(state.contract, work.settings.source_dir, state.limits.accepted, state.only)
     known: tuple[FileState, ...] = ()
@@ -71,7 +71,7 @@ def extract(state: State, work: Work) -> Outcome:
     return Outcome(records, f"{note}, {unchanged} unchanged" if unchanged else note, flawed=good < len(files))
 
 
-def load(state: State, work: Work) -> Outcome:
+def load(state: RunState, work: Work) -> Outcome:
     """Stage 2, LOAD (Raw): the files become the tables of `raw`, with their audit."""
     with work.stage.connection() as connection, work.stage.attached_live(connection) as has_live:
         state.load = load_files(
@@ -103,7 +103,7 @@ def load(state: State, work: Work) -> Outcome:
     return Outcome(state.load.rows_loaded, state.load.summary)
 
 
-def confirm_files(state: State) -> None:
+def confirm_files(state: RunState) -> None:
     """Raise Superseded if the files are no longer those that were read, where somebody asks.
 
     By their content: what is written within the same tick of a coarse clock leaves times as they were.
@@ -117,7 +117,7 @@ def confirm_files(state: State) -> None:
     state.fingerprints.save()
 
 
-def transform(state: State, work: Work) -> Outcome:
+def transform(state: RunState, work: Work) -> Outcome:
     """Stage 3, TRANSFORM (dbt): staging, intermediate, snapshots, core, marts; what is downstream of a change."""
     project = project_sha256(work.settings.dbt_project)
     with work.stage.connection() as connection:
@@ -155,14 +155,14 @@ def transform(state: State, work: Work) -> Outcome:
     return replace(outcome, note=f"{outcome.note}, {dropped} dropped") if dropped else outcome
 
 
-def snapshot(state: State, work: Work) -> Outcome:
+def snapshot(state: RunState, work: Work) -> Outcome:
     """Only the history: the dbt snapshots."""
     state.engine.check_built(work)
     state.transform = state.engine.snapshot(work)
     return _models_done(state, work)
 
 
-def test(state: State, work: Work) -> Outcome:
+def test(state: RunState, work: Work) -> Outcome:
     """Stage 4, DATA QUALITY CHECKS: every dbt test; a failing one is a warning."""
     state.engine.check_built(work)
     tables = None if work.command == "test" or work.strict or not state.was_tested else state.tables
@@ -193,7 +193,7 @@ def test(state: State, work: Work) -> Outcome:
     return Outcome(None, f"{passed} passed, {warned} warned, {bad} failed")
 
 
-def export(state: State, work: Work) -> Outcome:
+def export(state: RunState, work: Work) -> Outcome:
     """Stage 5, PUBLISH & CONSUME: marts and core as Parquet, once readers of the warehouse have it."""
     assert work.settings.parquet_dir
     try:
@@ -211,7 +211,7 @@ def exported(release: Release) -> Outcome:
     return Outcome(rows, f"{counted(len(release.tables), 'table')}, {release.latest}")
 
 
-def _models_done(state: State, work: Work) -> Outcome:
+def _models_done(state: RunState, work: Work) -> Outcome:
     """Stop at a failed model; otherwise say how many were built."""
     assert state.transform
     for node in state.transform.nodes:
@@ -229,14 +229,3 @@ def _passes(tests: DbtReport, everything: bool) -> Callable[[str], bool]:
     """Return what tells whether a test passed; one that is gone from the project has nothing left to fail."""
     ran = {node.name: node.status for node in tests.nodes}
     return lambda test: ran.get(test, "pass" if everything else "") == "pass"
-
-
-Step = Callable[[State, Work], Outcome]
-PIPELINES: dict[str, dict[str, Step]] = {
-    "run": {"validate": extract, "load": load, "transform": transform, "test": test},
-    "load": {"validate": extract, "load": load},
-    "transform": {"transform": transform},
-    "snapshot": {"snapshot": snapshot},
-    "test": {"test": test},
-    "verify": {"validate": extract, "load": load, "transform": transform},  # into a scratch that nobody reads
-}

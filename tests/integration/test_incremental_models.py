@@ -21,6 +21,7 @@ from olistctl.transform import (
     DbtReport,
     LeftToDbt,
     affected_models,
+    compiled_anew_for,
     dbt,
     invoking,
     lend_parsing,
@@ -28,7 +29,6 @@ from olistctl.transform import (
     run_models,
     selectors,
 )
-from olistctl.transform.compiled import CompiledAnew
 from olistctl.transform.compiling import compile_anew, compile_project
 from olistctl.transform.dbt import prepare_dbt, run_dbt
 from olistctl.warehouse import Standing, standing
@@ -52,7 +52,6 @@ class Warehouse:
         self.kept = project.folder / "kept.duckdb"
         self.before = project.folder / "before.duckdb"
         self.compiled = compile_project(self.place, is_built=True)
-        self.compiled_anew: CompiledAnew | None = None
         self.unchanged: set[str] = set()  # by the last build without dbt
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
@@ -123,13 +122,14 @@ class Warehouse:
 
     def refresh(self, at: datetime) -> DbtReport:
         """Build all anew as dbt has compiled it; that this is what dbt builds, a test of its own says."""
-        kinds = self.kinds()
-        if self.compiled_anew is None or self.compiled_anew.standing != kinds:
-            self.compiled_anew = compile_anew(self.place, kinds)
-        assert not self.compiled_anew.needs_dbt
+        kinds, compiled = self.kinds(), compiled_anew_for(self.place)
+        if compiled is None or compiled.standing != kinds:
+            compiled = compile_anew(self.place, kinds)
+        models = compiled.models_about(None)
+        assert models and not compiled.needs_dbt
         self.mark_current()
         with duckdb.connect(str(self.project.warehouse)) as connection:
-            report = run_models(connection, self.compiled_anew.models, self.artifacts, at=at)
+            report = run_models(connection, models, self.artifacts, at=at)
         assert {node.status for node in report.nodes} == {"success"}, report.having("error")
         return report
 

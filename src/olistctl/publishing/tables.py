@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from olistctl.config import Settings
 from olistctl.errors import DataError
 from olistctl.transform import read_descriptions
-from olistctl.warehouse import machine_fault, quote, read_only, refused
+from olistctl.warehouse import ROW_GROUP_SIZE, machine_fault, quote, read_only, refused
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCHEMAS = ("core", "mart")
 # Most bytes are keys, which are digests: to compress them, or to gather a dictionary of them, takes as long as writing.
 # Groups of rows are as small as those of the warehouse, so what is gathered of one stays in the processor's cache.
-PARQUET = "format parquet, compression uncompressed, row_group_size 30720, dictionary_size_limit 2000"
+PARQUET = f"format parquet, compression uncompressed, row_group_size {ROW_GROUP_SIZE}, dictionary_size_limit 2000"
 CSV = "format csv, header"
 _NOT_IN_A_FILE_NAME = str.maketrans({sign: f"%{ord(sign):02X}" for sign in '%/\\:*?"<>|\0'})
 

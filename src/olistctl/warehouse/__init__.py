@@ -1,6 +1,6 @@
 """The DuckDB file: one writer at a time, work in a stage file, publication in one rename."""
 
-from olistctl.warehouse.connection import attach, connect, connect_scratch, quote, read_only
+from olistctl.warehouse.connection import ROW_GROUP_SIZE, attach, connect, connect_scratch, quote, read_only
 from olistctl.warehouse.faults import DamagedWarehouse, machine_fault, refused
 from olistctl.warehouse.lock import holder_is_alive, holder_of, writer_lock
 from olistctl.warehouse.parallel import in_parallel, share_out
@@ -10,6 +10,7 @@ from olistctl.warehouse.stage import Published, Stage, fold_in_log, identity, op
 from olistctl.warehouse.versions import Version, flush, list_versions, versions_folder
 
 __all__ = [
+    "ROW_GROUP_SIZE",
     "DamagedWarehouse",
     "Published",
     "Relation",

@@ -23,7 +23,7 @@ _CONFIG: dict[str, Any] = {
 }
 # DuckDB compresses a row group of 122,880 rows while a table is filled, on every core, but what does not fill one only
 # at the checkpoint, table after table on one core: at the real size that were nearly all tables.
-_ROW_GROUP_SIZE = 30_720
+ROW_GROUP_SIZE = 30_720
 # An empty database must be open to attach a file to. Called `memory`, it would be in the way of what has that name.
 _NO_NAME = '"no database"'
 
@@ -83,7 +83,7 @@ def connect_to_fill(
         connection = duckdb.connect(":memory:", config=config)
         try:
             connection.execute(f"attach ':memory:' as {_NO_NAME}; use {_NO_NAME}; detach memory")
-            attach(connection, file, option=f"row_group_size {_ROW_GROUP_SIZE}")
+            attach(connection, file, option=f"row_group_size {ROW_GROUP_SIZE}")
             ((database,),) = connection.execute(
                 "select database_name from duckdb_databases() where path is not null"
             ).fetchall()

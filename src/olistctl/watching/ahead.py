@@ -67,11 +67,14 @@ class Settling:
     def wait(self) -> None:
         """Return when the folder has settled; raise Superseded if it has changed before."""
         started = time.monotonic()
-        if not self._is_decided.is_set():
-            self._progress.start("Waiting until the files have settled")
+        if self._is_decided.is_set():
+            self.check()
+            return
+        self._progress.start("Waiting until the files have settled")
         while not self._is_decided.wait(_LOOK_SECONDS):  # in slices: on Windows nothing interrupts a longer one
             pass
         self.waited += time.monotonic() - started
+        self._progress.finish()
         self.check()
 
     def _watch(self) -> None:

@@ -29,7 +29,8 @@ undecided as (
 
 ),
 
--- a person has one customer_id an order: that of the newest one, or any where no order has arrived
+-- a person has one customer_id an order: that of the newest one, or any where no order has arrived; its current version
+-- is of the same person, for both come of the same record
 described as (
 
     select
