@@ -18,7 +18,7 @@ from olistctl.cli.app import app
 from olistctl.config import load_settings
 from olistctl.reporting.kpis import KINDS, MART
 from olistctl.transform import Described, read_descriptions
-from tests.integration.conftest import clean_environment
+from tests.project import clean_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 _SCHEMAS = {

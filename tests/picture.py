@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.documents import ROOT
-from tests.integration.conftest import clean_environment
+from tests.project import clean_environment
 
 _WIDTH = 120
 _ORDERS = 20_000

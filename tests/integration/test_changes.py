@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from olistctl.transform.compiled import kept_compiled
-from tests.integration.conftest import Project
+from tests.project import Project
 from tests.torture.scale import LONG
 
 SELLERS = "olist_sellers_dataset.csv"
@@ -241,7 +241,7 @@ def test_a_history_that_was_taken_first_reaches_what_hangs_on_it_alone(project: 
 def test_only_tests_that_look_at_something_different_run_again(project: Project) -> None:
     move_a_seller(project, "um lugar")
     ran = {node["name"] for node in project.json("run")["tests"]["nodes"]}
-    compiled = kept_compiled(project.warehouse.parent / ".olist_dw" / "dbt")
+    compiled = kept_compiled(project.artifacts)
     assert compiled
     about_sellers = {test.name for test in compiled.tests if test.is_about(["stg_sellers"])}
     assert ran < about_sellers

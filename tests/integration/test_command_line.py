@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Project, clean_environment, new_project
+from tests.project import Project, clean_environment, new_project
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (

@@ -17,7 +17,7 @@ import pytest
 from olistctl.errors import ConfigError, EnvironmentFault, OlistctlError, TransformError
 from olistctl.results import NoProgress
 from olistctl.transform import BUILD, DbtPlace, DbtProcess
-from tests.integration.conftest import Project, clean_environment
+from tests.project import Project, clean_environment
 
 ONE = ("dim_date",)
 
@@ -33,7 +33,7 @@ class _When(NoProgress):
 
 
 def place_of(project: Project) -> DbtPlace:
-    artifacts = project.folder / "data" / ".olist_dw" / "dbt"
+    artifacts = project.artifacts
     return DbtPlace(project.folder / "olist_dw_dbt", project.warehouse, artifacts, "dev", 2)
 
 

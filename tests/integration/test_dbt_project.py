@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Project, clean_environment
+from tests.project import Project, clean_environment
 
 # Every file that the design document lists.
 DESIGNED = {
@@ -71,7 +71,7 @@ def dbt(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def manifest(built: Project) -> dict[str, Any]:
-    file = built.folder / "data" / ".olist_dw" / "dbt" / "target" / "manifest.json"
+    file = built.artifacts / "target" / "manifest.json"
     loaded: dict[str, Any] = json.loads(file.read_text())
     return loaded
 

@@ -15,7 +15,7 @@ import pytest
 
 from olistctl.errors import EnvironmentFault
 from olistctl.publishing.serving import serve_page
-from tests.integration.conftest import Project
+from tests.project import Project
 
 
 def data_of(page: str, schema: str) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def test_the_catalog_knows_a_changed_project_and_failing_tests(project: Project)
 
 
 def test_the_catalog_needs_nothing_that_dbt_has_left(project: Project) -> None:
-    artifacts = project.folder / "data" / ".olist_dw" / "dbt"
+    artifacts = project.artifacts
     for gone in (artifacts / "target" / "manifest.json", artifacts):
         shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
         assert project.json("docs")["models"] > 40

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from olistctl.warehouse import writer_lock
-from tests.integration.conftest import Project, clean_environment, new_project
+from tests.project import Project, clean_environment, new_project
 
 
 @pytest.fixture

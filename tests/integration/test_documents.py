@@ -9,7 +9,7 @@ import pytest
 
 from olistctl.errors import ExitCode
 from tests.documents import ROOT, pages
-from tests.integration.conftest import Project
+from tests.project import Project
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")

@@ -13,8 +13,8 @@ import pytest
 
 from olistctl.fetching import OLIST
 from olistctl.fetching.fetch import WORKPLACE
-from tests.integration.conftest import REAL_DATA, Project, clean_environment, new_project
 from tests.kaggle import CONTENTS, LARGE, MEGABYTE, Kaggle, visible
+from tests.project import REAL_DATA, Project, clean_environment, new_project
 from tests.torture.conftest import small_disk
 from tests.waiting import wait_for
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Project
+from tests.project import Project
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "history.md"
 

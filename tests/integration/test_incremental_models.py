@@ -33,7 +33,7 @@ from olistctl.transform.compiling import compile_anew, compile_project
 from olistctl.transform.dbt import prepare_dbt, run_dbt
 from olistctl.warehouse import Standing, standing
 from tests.comparison import RUN_METADATA, contents
-from tests.integration.conftest import Project
+from tests.project import Project
 
 BY_ORDER = ("int_order_enriched", "fact_orders", "fact_order_items", "fact_payments", "fact_reviews")
 METRICS = ("int_customer_metrics", "int_product_metrics", "int_seller_metrics")
@@ -139,7 +139,7 @@ class Warehouse:
 
     @property
     def artifacts(self) -> Path:
-        return self.project.folder / "data" / ".olist_dw" / "dbt"
+        return self.project.artifacts
 
     def kinds(self) -> Standing:
         """The tables and views that stand."""
@@ -563,7 +563,7 @@ def test_what_dbt_has_kept_is_used_only_where_it_holds(
 def test_what_dbt_has_parsed_serves_a_copy_of_the_project_and_a_scratch_file(
     project: Project, commands: list[str]
 ) -> None:
-    artifacts = project.folder / "data" / ".olist_dw" / "dbt"
+    artifacts = project.artifacts
     scratch = project.folder / "scratch"
     lend_parsing(artifacts, scratch / "dbt")
     place = DbtPlace(project.folder / "olist_dw_dbt", scratch / "olist_dw.duckdb", scratch / "dbt", "dev", 2)
@@ -573,7 +573,7 @@ def test_what_dbt_has_parsed_serves_a_copy_of_the_project_and_a_scratch_file(
 
 def test_no_part_of_the_graph_leaves_a_list_of_affected_orders_behind(built: Project) -> None:
     """Whoever selects `source:raw.stg_x+` and gets an incremental model gets the list that it replaces."""
-    manifest = json.loads((built.folder / "data" / ".olist_dw" / "dbt" / "target" / "manifest.json").read_text())
+    manifest = json.loads((built.artifacts / "target" / "manifest.json").read_text())
     child_map: dict[str, list[str]] = manifest["child_map"]
     models = {
         node["name"]: node

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Project, new_project
+from tests.project import Project, new_project
 
 ITEMS = "olist_order_items_dataset.csv"
 

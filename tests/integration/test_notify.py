@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.channels import HOST, Hook, Mailbox, free_port, silent_server, text_of
-from tests.integration.conftest import Project, clean_environment, new_project
+from tests.project import Project, clean_environment, new_project
 from tests.watching import WatchProcess
 
 SELLERS = "olist_sellers_dataset.csv"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from olistctl.sources import Contract, load_contract
-from tests.integration.conftest import ORDERS, Project, clean_environment, records_of
+from tests.project import ORDERS, Project, clean_environment, records_of
 from tests.waiting import wait_for
 
 BUILT_SCHEMAS = ("raw", "staging", "core", "mart")

@@ -9,7 +9,7 @@ import duckdb
 import openpyxl
 import pytest
 
-from tests.integration.conftest import Project
+from tests.project import Project
 
 SHARED = "table_schema in ('core', 'mart')"
 

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.delivery import NAMES
-from tests.integration.conftest import Project
 from tests.integration.test_dbt_project import dbt
+from tests.project import Project
 
 ORDER, OTHER = "f" * 32, "e" * 32
 Rows = list[list[str]]
@@ -156,7 +156,7 @@ def test_the_tests_say_what_dbt_says_of_them(damaged: Project) -> None:
 
 def test_a_test_that_asks_the_warehouse_is_compiled_anew_each_time(project: Project) -> None:
     tests = project.folder / "olist_dw_dbt" / "tests"
-    kept = project.folder / "data" / ".olist_dw" / "dbt" / "compiled.json"
+    kept = project.artifacts / "compiled.json"
     before = kept.read_bytes()
     kept.write_bytes(before[:-10])
     assert len(project.json("test")["tests"]["nodes"]) > 100

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.integration.conftest import REAL_DATA, Project, new_project
+from tests.project import REAL_DATA, Project, new_project
 
 pytestmark = pytest.mark.skipif(not REAL_DATA.is_dir(), reason=f"the real subset is not at {REAL_DATA}")
 
@@ -34,8 +34,8 @@ STATUSES = {
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = new_project(tmp_path_factory.mktemp("real") / "project")
+def real(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = new_project(tmp_path_factory.mktemp("real") / "project", like=built)
     project.ok("run", "--full-refresh", "--source-dir", str(REAL_DATA))
     return project
 

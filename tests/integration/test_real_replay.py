@@ -20,7 +20,7 @@ from olistctl.transform import DbtProcess
 from tests.comparison import PLACE, RUN_METADATA, differences
 from tests.dbt_project import switch_off_data_tests
 from tests.delivery import NAMES
-from tests.integration.conftest import REAL_DATA
+from tests.project import REAL_DATA
 from tests.torture.scale import LONG
 
 pytestmark = [

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from olistctl.cli.commands_report import sparkline
-from tests.integration.conftest import Project
+from tests.project import Project
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

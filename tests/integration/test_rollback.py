@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Project, new_project
+from tests.project import Project, new_project
 
 CONTENT = ("raw",)
 

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.integration.conftest import Project, clean_environment
+from tests.project import Project, clean_environment
 from tests.torture.scale import LONG
 
 SCRATCH = Path("data/.olist_dw/verify/scratch")

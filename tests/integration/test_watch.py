@@ -18,7 +18,7 @@ from olistctl.errors import Superseded
 from olistctl.identities import identity_of
 from olistctl.pipeline import run_pipeline
 from olistctl.warehouse import writer_lock
-from tests.integration.conftest import Project, clean_environment, new_project
+from tests.project import Project, clean_environment, new_project
 from tests.watching import WatchProcess
 
 SELLERS = "olist_sellers_dataset.csv"
@@ -28,9 +28,9 @@ OBSERVERS = pytest.mark.parametrize("observer", ["events", "poll"])
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def small(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A small built project; tests must not change it."""
-    project = new_project(tmp_path_factory.mktemp("watched") / "project")
+    project = new_project(tmp_path_factory.mktemp("watched") / "project", like=built)
     project.ok("sample", "--orders", "200", "--seed", "7", "--out", "data/source")
     project.ok("run", "--full-refresh")
     return project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.conftest import Project, new_project
+from tests.project import Project, new_project
 
 
 @pytest.fixture(scope="session")

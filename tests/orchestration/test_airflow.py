@@ -19,7 +19,7 @@ import pytest
 from olistctl.config import load_settings
 from olistctl.warehouse import writer_lock
 from tests.channels import HOST, Mailbox, text_of
-from tests.integration.conftest import Project, clean_environment
+from tests.project import Project, clean_environment
 
 DAG = "olist_etl_pipeline"
 ITEMS = "olist_order_items_dataset.csv"

@@ -25,7 +25,7 @@ from olistctl.orchestration import dagster as orchestration
 from olistctl.transform import DbtPlace, DbtProcess
 from olistctl.warehouse import writer_lock
 from tests.channels import HOST, free_port
-from tests.integration.conftest import Project, clean_environment
+from tests.project import Project, clean_environment
 
 ITEMS = "olist_order_items_dataset.csv"
 ORDERS = "olist_orders_dataset.csv"

@@ -14,7 +14,7 @@ import pytest
 
 from olistctl.config.settings import variable_of
 from tests.comparison import differences
-from tests.integration.conftest import Project, clean_environment, new_project
+from tests.project import Project, clean_environment, new_project
 from tests.spark.cluster import Cluster
 
 _SECONDS = 1800

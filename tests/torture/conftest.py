@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from olistctl.warehouse import list_versions
-from tests.integration.conftest import Project, new_project
+from tests.project import Project, new_project
 
 ORDERS = 300
 CONTENT = ("raw", "core", "mart")
@@ -74,10 +74,10 @@ class Yard(Project):
 
 
 @pytest.fixture(scope="session")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Yard:
+def waiting(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Yard:
     """A built project with a delivery that no run has seen yet; tests must not change it."""
     folder = tmp_path_factory.mktemp("torture") / "project"
-    new_project(folder)
+    new_project(folder, like=built)
     yard = Yard(folder)
     yard.ok("sample", "--orders", str(ORDERS), "--seed", "7", "--out", "data/source")
     yard.ok("run", "--full-refresh")

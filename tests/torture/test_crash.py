@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import clean_environment
+from tests.project import clean_environment
 from tests.torture.conftest import Yard
 from tests.torture.scale import LONG, scaled
 from tests.waiting import wait_for

@@ -20,7 +20,7 @@ import pytest
 from olistctl.loading import FileLoad
 from olistctl.reading import Inspection
 from tests.delivery import FILES, NAMES, RECORDS, write_delivery
-from tests.integration.conftest import clean_environment
+from tests.project import clean_environment
 from tests.torture.checks import contract_for, quarantine_holds, quarantined, reads_as_the_oracle, shown, table_rows
 from tests.torture.damage import KINDS, Bad, Damage, Expect, Fine, Missing, OneOf, Refused
 from tests.torture.scale import LONG

@@ -31,7 +31,7 @@ from olistctl.results import NoProgress
 from olistctl.transform import DbtProcess
 from tests.comparison import differences
 from tests.dbt_project import switch_off_data_tests
-from tests.integration.conftest import clean_environment
+from tests.project import clean_environment
 from tests.torture import expected as second_opinion
 from tests.torture.deliveries import (
     CHANGES,
