@@ -23,8 +23,8 @@ ORDERS = 2000  # of the project `built`
 
 
 @dataclass(frozen=True)
-class Project:
-    """A folder laid out by `olistctl init`, driven through the command line alone."""
+class Layout:
+    """A folder laid out by `olistctl init`."""
 
     folder: Path
 
@@ -35,6 +35,11 @@ class Project:
     @property
     def warehouse(self) -> Path:
         return self.folder / "data" / "olist_dw.duckdb"
+
+
+@dataclass(frozen=True)
+class Project(Layout):
+    """A project that is driven through the command line alone."""
 
     @property
     def artifacts(self) -> Path:

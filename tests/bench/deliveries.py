@@ -19,6 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.project import Layout
+
 from .measure import ChildFailed, Usage, run_child
 
 REAL_ORDERS = 99_441
@@ -48,19 +50,10 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Desk(Layout):
     """A project that is driven through the command line; `settings` override those of its configuration, by key."""
 
-    folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def source_dir(self) -> Path:
-        return self.folder / "data" / "source"
-
-    @property
-    def warehouse(self) -> Path:
-        return self.folder / "data" / "olist_dw.duckdb"
 
     @property
     def _output(self) -> Path:

@@ -1,4 +1,4 @@
-"""What the tests of the integration share."""
+"""A copy of the built project."""
 
 from __future__ import annotations
 

@@ -57,13 +57,13 @@ def test_a_change_supersedes_it_and_a_later_one_does_not(now: Listing | None) ->
         seen.set()
         return now
 
-    with Settling(look, BEGUN_WITH, 60) as settling:
+    with Settling(look, BEGUN_WITH, 60, NoProgress()) as settling:
         assert seen.wait(30)
         with pytest.raises(Superseded):
             settling.wait()
         with pytest.raises(Superseded):
             settling.check()
 
-    with Settling(look, BEGUN_WITH, 0) as settled:
+    with Settling(look, BEGUN_WITH, 0, NoProgress()) as settled:
         settled.wait()
         settled.check()

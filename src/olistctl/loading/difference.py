@@ -36,11 +36,9 @@ def replace_file(reading: Reading) -> None:
     """Bring the rows of a file in `raw` to those that are in `incoming`."""
     _pair_by_line(reading)
     # To compare rows by their content each is numbered among its equals, which takes longer than all the rest.
-    ((some_are_left,),) = reading.execute(f"select exists (from outgoing) and exists ({_NEW_LEFT})")
+    ((some_are_left,),) = reading.execute(f"select exists (from outgoing) and exists (from {INCOMING})")
     if some_are_left:
         _pair_by_content(reading)
-        reading.execute("delete from outgoing where _row in (select _row from standing)")
-    reading.execute("delete from incoming where rowid in (select _new from standing)")
     _write(reading)
 
 
@@ -63,10 +61,6 @@ def take_out_rows(reading: Reading, lines: Sequence[int]) -> None:
         _write(reading)
 
 
-# The rows in `incoming` that are in no pair yet.
-_NEW_LEFT = f"from {INCOMING} where rowid not in (select _new from standing)"
-
-
 def _old_and_new(reading: Reading) -> tuple[str, str, str]:
     """Return the SQL of the rows that the file has in `raw`, of those in `incoming`, and of whether two are equal."""
     return (
@@ -79,7 +73,7 @@ def _old_and_new(reading: Reading) -> tuple[str, str, str]:
 def _pair_by_line(reading: Reading) -> None:
     """Make the table `standing`, pairs of rows in `raw` and in `incoming` that are equal and in the same line.
 
-    And `outgoing`, of the rows in `raw` that are in no pair yet. Most rows of a changed file stand where they stood.
+    And `outgoing`, of the rows in `raw` that are in no pair; `incoming` keeps its own. Most stand where they stood.
     """
     old, new, same = _old_and_new(reading)
     file = {"file": reading.file}
@@ -90,22 +84,24 @@ def _pair_by_line(reading: Reading) -> None:
     )
     left = f"select _row from {old} as old anti join standing using (_row)"
     reading.execute(f"create temp table outgoing as {left}", file)
+    reading.execute(f"delete from {INCOMING} where rowid in (select _new from standing)")
 
 
 def _pair_by_content(reading: Reading) -> None:
-    """Add pairs of equal rows in other lines to `standing`, the first of several equal ones with the first."""
+    """Move pairs of equal rows in other lines to `standing`, the first of several equal ones with the first."""
     old, new, same = _old_and_new(reading)
     names = ", ".join(quote(name) for name in reading.source.column_names)
     nth = f"row_number() over (partition by {names} order by _source_line) as _nth"
     reading.execute(
         f"""
         insert into standing
-        with old as (select *, {nth} from {old} anti join standing using (_row)),
-            new as (select *, {nth} from {new} anti join standing using (_new))
+        with old as (select *, {nth} from {old} semi join outgoing using (_row)), new as (select *, {nth} from {new})
         select old._row, new._new, new._source_line, true from old join new on old._nth = new._nth and {same}
         """,
         {"file": reading.file},
     )
+    reading.execute("delete from outgoing where _row in (select _row from standing)")
+    reading.execute(f"delete from {INCOMING} where rowid in (select _new from standing)")
 
 
 def _write(reading: Reading) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from olistctl.errors import Superseded
-from olistctl.results import NoProgress, Progress
+from olistctl.results import Progress
 from olistctl.watching.folder import Listing
 
 _LOOK_SECONDS = 0.2
@@ -34,17 +34,13 @@ class Settling:
     """
 
     def __init__(
-        self,
-        look: Callable[[], Listing | None],
-        begun_with: Listing,
-        seconds: float,
-        progress: Progress | None = None,
+        self, look: Callable[[], Listing | None], begun_with: Listing, seconds: float, progress: Progress
     ) -> None:
         self.waited = 0.0
         self.news: tuple[Listing | None, float] | None = None
         self._look = look
         self._begun_with = begun_with
-        self._progress = progress or NoProgress()
+        self._progress = progress
         self._ends_at = time.monotonic() + seconds
         self._is_over = threading.Event()  # nobody asks any more
         self._is_decided = threading.Event()
@@ -67,14 +63,12 @@ class Settling:
     def wait(self) -> None:
         """Return when the folder has settled; raise Superseded if it has changed before."""
         started = time.monotonic()
-        if self._is_decided.is_set():
-            self.check()
-            return
-        self._progress.start("Waiting until the files have settled")
-        while not self._is_decided.wait(_LOOK_SECONDS):  # in slices: on Windows nothing interrupts a longer one
-            pass
+        if not self._is_decided.is_set():
+            self._progress.start("Waiting until the files have settled")
+            while not self._is_decided.wait(_LOOK_SECONDS):  # in slices: on Windows nothing interrupts a longer one
+                pass
+            self._progress.finish()
         self.waited += time.monotonic() - started
-        self._progress.finish()
         self.check()
 
     def _watch(self) -> None:
