@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import lzma
 import os
+import signal
 import socket
 import threading
 import zipfile
@@ -17,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from olistctl.reading import Inspection, inspect_file
+from olistctl.results import NoProgress
 from olistctl.sources import Column, Contract, Source, SourceFile
 from olistctl.validation import inspect_all
-from tests.delivery import CATEGORY_TRANSLATION, FILES, NAMES, ORDER_REVIEWS, RECORDS, SELLERS
+from tests.delivery import CATEGORY_TRANSLATION, FILES, NAMES, ORDER_REVIEWS, RECORDS, SELLERS, header_of
 from tests.unit.oracle import line_of
 
 SOURCE = Source(
@@ -302,6 +304,39 @@ def test_a_file_of_the_same_size_and_another_time_is_not_the_same(file: Path) ->
 def test_many_files_are_inspected_in_their_order(contract: Contract, delivery: Path) -> None:
     files = [SourceFile(contract.source(source), delivery / NAMES[source]) for source in FILES]
     assert [found.file for found in inspect_all(files)] == list(NAMES.values())
+
+
+def test_large_files_are_inspected_as_each_by_itself_would_be(contract: Contract, delivery: Path) -> None:
+    for source in ("customers", "order_reviews", "sellers"):
+        records = FILES[source].removeprefix(header_of(source))
+        (delivery / NAMES[source]).write_bytes(header_of(source) + records * (8_000_000 // len(records)))
+    files = [SourceFile(contract.source(source), delivery / NAMES[source]) for source in FILES]
+    files.append(SourceFile(contract.source("orders"), delivery / "not there.csv", exists=False))
+    assert list(inspect_all(files)) == [inspect_file(file) for file in files]
+
+
+def _children() -> set[int]:
+    listed = (task.read_text() for task in Path("/proc/self/task").glob("*/children"))
+    return {int(number) for numbers in listed for number in numbers.split()}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs a system that tells which processes there are")
+def test_files_are_inspected_without_the_process_beside_when_it_is_ended(contract: Contract, delivery: Path) -> None:
+    class EndTheOther(NoProgress):
+        ended = 0
+
+        def advance(self, amount: float = 1, doing: str | None = None) -> None:
+            for child in _children() - before:
+                os.kill(child, signal.SIGKILL)
+                self.ended += 1
+
+    before = _children()
+    for source in ("customers", "sellers"):
+        (delivery / NAMES[source]).write_bytes(header_of(source) + FILES[source] * 50_000)
+    files = [SourceFile(contract.source(source), delivery / NAMES[source]) for source in FILES]
+    progress = EndTheOther()
+    assert list(inspect_all(files, progress)) == [inspect_file(file) for file in files]
+    assert progress.ended
 
 
 def test_reviews_keep_the_line_ends_inside_their_messages(contract: Contract, file: Path) -> None:

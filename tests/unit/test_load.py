@@ -424,23 +424,28 @@ def test_an_interruption_between_files_leaves_everything_as_it_was(desk: Desk, a
     assert of(desk.load(), "customers").loaded == 4
 
 
-def test_progress_is_told_in_bytes_and_adds_up(desk: Desk) -> None:
+@pytest.mark.parametrize("loaded_before", [False, True], ids=["new tables", "nothing new"])
+def test_progress_is_told_in_bytes_and_adds_up(desk: Desk, loaded_before: bool) -> None:
     class Told(NoProgress):
         total = 0.0
         done = 0.0
-        names: tuple[str | None, ...] = ()
+        names: tuple[str, ...] = ()
 
         def start(self, label: str, total: float | None = None) -> None:
             self.total = total or 0
 
         def advance(self, amount: float = 1, doing: str | None = None) -> None:
             self.done += amount
-            self.names += (doing,)
+            self.names += (doing,) if doing else ()
 
     told = Told()
+    if loaded_before:
+        desk.load()
+        for file in desk.folder.iterdir():
+            os.utime(file)
     desk.load(progress=told)
     assert told.done == told.total == sum(map(len, FILES.values()))
-    assert told.names == tuple(NAMES.values())
+    assert sorted(told.names) == sorted(NAMES.values())
 
 
 def test_a_file_that_changed_since_it_was_inspected_keeps_its_earlier_rows(small: Desk) -> None:
@@ -453,6 +458,38 @@ def test_a_file_that_changed_since_it_was_inspected_keeps_its_earlier_rows(small
     assert (file.status, file.reason_type, file.kept) == ("refused", "changed_while_read", 2)
     assert small.everything() == before
     assert of(small.load(), "sellers").loaded == 4
+
+
+def test_a_file_that_changes_after_its_records_are_in_the_table_keeps_its_earlier_rows(small: Desk) -> None:
+    class ChangeOnceAllAreRead(NoProgress):
+        read = 0
+
+        def advance(self, amount: float = 1, doing: str | None = None) -> None:
+            self.read += amount > 0
+            if amount and self.read == 2:
+                (small.folder / NAMES["sellers"]).write_bytes(plus("sellers", SELLER))
+
+    small.load()
+    before = small.everything()
+    report = small.load(fresh=True, progress=ChangeOnceAllAreRead())
+    file = of(report, "sellers")
+    assert (file.status, file.reason_type, file.kept) == ("refused", "changed_while_read", 2)
+    assert of(report, "orders").status == "loaded"
+    assert small.everything() == before
+    assert of(small.load(), "sellers").loaded == 3
+
+
+def test_an_interruption_of_a_full_refresh_leaves_the_live_warehouse(small: Desk) -> None:
+    class Stop(NoProgress):
+        def advance(self, amount: float = 1, doing: str | None = None) -> None:
+            raise KeyboardInterrupt
+
+    small.load()
+    before = small.everything()
+    write_delivery(small.folder, sellers=plus("sellers", SELLER))
+    with pytest.raises(KeyboardInterrupt):
+        small.load(fresh=True, progress=Stop())
+    assert small.everything() == before
 
 
 def test_a_file_that_vanished_since_it_was_inspected_keeps_its_earlier_rows(small: Desk) -> None:

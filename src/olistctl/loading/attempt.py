@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from olistctl import ledger
 from olistctl.loading.limits import Limits
+from olistctl.reading import ParsedFile
 from olistctl.results import Progress
 
 if TYPE_CHECKING:
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 # Files that the ledger knows, by source and name.
 Known = dict[tuple[str, str], ledger.LoadedFile]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A file all of whose records are in its table, though not accounted for yet."""
+
+    parsed: ParsedFile
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -31,3 +40,9 @@ class Load:
     refused: dict[str, tuple[str, str]]  # files that the CSV reader gave up on in an earlier attempt: how, and why
     records_before: Mapping[tuple[str, str], int]
     progress: Progress
+    # Files that were read into tables made for it, by source and name; None: no table was made.
+    filled: Mapping[tuple[str, str], Filled] | None = None
+
+    def filled_by(self, source: str, file_name: str) -> Filled | None:
+        """Return what came of a file that is in its table already."""
+        return (self.filled or {}).get((source, file_name))

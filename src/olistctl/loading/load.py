@@ -1,4 +1,4 @@
-"""Load the nine sources in one transaction, with their audit."""
+"""Load the nine sources, with their audit."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from olistctl import ledger
 from olistctl.errors import DataError
 from olistctl.loading.accounting import check_accounts
-from olistctl.loading.attempt import Known, Load
+from olistctl.loading.attempt import Filled, Known, Load
 from olistctl.loading.currency import mark_current, mark_older_tables
+from olistctl.loading.filling import fill_tables
 from olistctl.loading.limits import Limits
 from olistctl.loading.one_file import load_file, remove_file
 from olistctl.loading.report import FAULTY, HELD, LOADED, UNCHANGED, FileLoad, LoadReport
@@ -43,6 +44,8 @@ def load_files(
 ) -> LoadReport:
     """Bring the tables of `raw` to what the inspected files say, in one transaction with the audit.
 
+    Where nothing is loaded yet, or nothing of it stays, new tables are filled before it begins.
+
     A changed file is written as a difference, and `etl.changed_keys` holds the keys that were touched. `fresh`: the
     tables are empty, so every file is read again, and the rows of a file that is missing, refused or held back are
     taken from the attached database `live` (if `has_live`). Otherwise files whose content the ledger knows are left
@@ -53,14 +56,20 @@ def load_files(
     """
     refused: dict[str, tuple[str, str]] = {}
     progress = progress or NoProgress()
-    before = {(file.source, file.file_name): file.records for file in ledger.loaded_files(connection)}
-    before |= records_before or {}
+    known = _known(connection)
+    before = {key: file.records for key, file in known.items()} | dict(records_before or {})
+    columns = columns_in_raw(connection)
+    filled: Mapping[tuple[str, str], Filled] | None = None
     while True:
-        load = Load(connection, run_id, at, limits, fresh, has_live, refused, before, progress)
-        progress.start("Loading", sum(inspection.size_bytes for inspection in inspections))
-        connection.begin()
+        load = Load(connection, run_id, at, limits, fresh, has_live, refused, before, progress, filled)
+        unread = (inspection for inspection in inspections if not load.filled_by(inspection.source, inspection.file))
+        progress.start("Loading", sum(inspection.size_bytes for inspection in unread))
         try:
-            report = _load_all(load, contract, inspections)
+            if filled is None and (fresh or not known):
+                filled = fill_tables(load, contract, inspections, known)
+                load = replace(load, filled=filled)
+            connection.begin()
+            report = _load_all(load, contract, inspections, columns)
             connection.commit()
         except UnreadableFile as unreadable:
             connection.rollback()
@@ -75,15 +84,20 @@ def load_files(
             progress.finish()
 
 
-def _load_all(load: Load, contract: Contract, inspections: Sequence[Inspection]) -> LoadReport:
+def _known(connection: DuckDBPyConnection) -> Known:
+    return {(file.source, file.file_name): file for file in ledger.loaded_files(connection)}
+
+
+def _load_all(
+    load: Load, contract: Contract, inspections: Sequence[Inspection], columns: Mapping[str, Mapping[str, str]]
+) -> LoadReport:
     last = ledger.last_audits(load.connection)
     ledger.forget_built_changes(load.connection)
     mark_older_tables(load.connection, contract)
     results = list(forget_sources_but(load, contract))
     audits = [_audit(load, None, result, None) for result in results]
-    known = {(file.source, file.file_name): file for file in ledger.loaded_files(load.connection)}
+    known = _known(load.connection)
     hashes = {(inspection.source, inspection.file): inspection.sha256 for inspection in inspections}
-    columns = columns_in_raw(load.connection)
     held = ledger.held_by_file(load.connection)
     read_again: list[str] = []
     for source in contract.sources:
@@ -121,8 +135,11 @@ def _load_source(
                 hint=result.hint if result.status == HELD else _MUST_BE_READ,
             )
         is_loaded = is_loaded or result.status == LOADED
-        load.progress.advance(inspection.size_bytes, inspection.file)
-        yield replace(result, seconds=round(time.perf_counter() - started, 3))
+        filled = load.filled_by(*key)
+        if not filled:
+            load.progress.advance(inspection.size_bytes, inspection.file)
+        seconds = time.perf_counter() - started + (filled.seconds if filled else 0)
+        yield replace(result, seconds=round(seconds, 3))
     seen = {inspection.file for inspection in own}
     gone = [name for owner, name in known if owner == source.name and name not in seen]
     for name in sorted(gone):

@@ -32,15 +32,26 @@ def load_file(
     Raises:
         UnreadableFile: the CSV reader has given up, and the transaction with it.
     """
+    unread = judge_file(load, source, inspection, before, held)
+    if unread is None:
+        return _parse(load, source, table, inspection, before)
+    if unread.status != UNCHANGED:
+        _bring_over(load, source, inspection, before)
+    return unread
+
+
+def judge_file(
+    load: Load, source: Source, inspection: Inspection, before: ledger.LoadedFile | None, held: ledger.Held
+) -> FileLoad | None:
+    """Say what becomes of a file that is not read; None: it is."""
     if not inspection.exists:
         hint = next_step(MISSING, inspection.file)
-        return _keep(load, source, inspection, before, MISSING, "the file is not there", "file_not_found", hint)
+        return _kept(source, inspection, before, MISSING, "the file is not there", "file_not_found", hint)
     if inspection.file in load.refused:
         kind, reason = load.refused[inspection.file]
-        return _keep(load, source, inspection, before, REFUSED, reason, kind, next_step(REFUSED, inspection.file))
+        return _kept(source, inspection, before, REFUSED, reason, kind, next_step(REFUSED, inspection.file))
     if inspection.refusal:
-        reason_type = inspection.refusal_type
-        return _keep(load, source, inspection, before, REFUSED, inspection.refusal, reason_type, inspection.hint)
+        return _kept(source, inspection, before, REFUSED, inspection.refusal, inspection.refusal_type, inspection.hint)
     if before and _is_loaded_whole(before, held) and before.sha256 == inspection.sha256 and not load.fresh:
         return FileLoad(
             source.name,
@@ -53,8 +64,8 @@ def load_file(
             kept=before.rows_loaded,
         )
     if shrunk := _shrunk(load, source, inspection):
-        return _keep(load, source, inspection, before, HELD, shrunk, "partial_file", next_step(HELD, inspection.file))
-    return _parse(load, source, table, inspection, before)
+        return _kept(source, inspection, before, HELD, shrunk, "partial_file", next_step(HELD, inspection.file))
+    return None
 
 
 def remove_file(load: Load, source: Source, table: Table, file_name: str) -> FileLoad:
@@ -101,10 +112,12 @@ def _parse(
 
 def _parse_rows(load: Load, reading: Reading, before: ledger.LoadedFile | None) -> FileLoad:
     source, inspection = reading.source, reading.inspection
-    parsed = parse_into(reading, load.limits.max_bad_share)
+    filled = load.filled_by(source.name, inspection.file)
+    parsed = parse_into(reading, load.limits.max_bad_share, filled.parsed if filled else None)
     if parsed.refusal:
         hint = next_step(REFUSED, inspection.file)
-        kept = _keep(load, source, inspection, before, REFUSED, parsed.refusal, parsed.refusal_type, hint)
+        _bring_over(load, source, inspection, before)
+        kept = _kept(source, inspection, before, REFUSED, parsed.refusal, parsed.refusal_type, hint)
         return _with_bad(kept, parsed)
     loaded = FileLoad(source.name, source.table, inspection.file, LOADED, parsed.records, parsed.loaded)
     result = _with_bad(quarantine_bad_records(reading, loaded), parsed)
@@ -112,8 +125,18 @@ def _parse_rows(load: Load, reading: Reading, before: ledger.LoadedFile | None) 
     return result
 
 
-def _keep(
-    load: Load,
+def _bring_over(load: Load, source: Source, inspection: Inspection, before: ledger.LoadedFile | None) -> None:
+    """Bring the file's earlier rows into a fresh table from the live warehouse; in any other they are."""
+    if before and load.fresh and load.has_live:
+        table = table_of(source)
+        load.connection.execute(
+            f"insert into {table} by name select columns(lambda c: c <> '{IS_CURRENT}') from live.{table} "
+            "where _source_file = $file",
+            {"file": inspection.file},
+        )
+
+
+def _kept(
     source: Source,
     inspection: Inspection,
     before: ledger.LoadedFile | None,
@@ -122,14 +145,6 @@ def _keep(
     reason_type: str | None,
     hint: str | None,
 ) -> FileLoad:
-    """Leave the file's earlier rows in place; into a fresh table they come from the live warehouse."""
-    if before and load.fresh and load.has_live:
-        table = table_of(source)
-        load.connection.execute(
-            f"insert into {table} by name select columns(lambda c: c <> '{IS_CURRENT}') from live.{table} "
-            "where _source_file = $file",
-            {"file": inspection.file},
-        )
     return FileLoad(
         source.name,
         source.table,

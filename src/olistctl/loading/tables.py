@@ -37,7 +37,8 @@ def prepare_table(load: Load, source: Source, columns: Mapping[str, str], known:
     is_outdated = any(file.contract_sha256 != source.fingerprint for file in own.values())
     if own and columns and not is_outdated and not load.fresh:
         return Table(is_new=False)
-    create_raw_table(load.connection, source)
+    if load.filled is None:
+        create_raw_table(load.connection, source)
     if not own or not (is_outdated or (not columns and not load.fresh)):
         return Table(is_new=True, existed=bool(columns))
     outdated = frozenset(own) & present

@@ -4,7 +4,7 @@ from olistctl.reading.guards import SQL_TYPES
 from olistctl.reading.inspection import CHANGED_WHILE_READ, UNREADABLE, Inspection, inspect_file, link_outside
 from olistctl.reading.mending import load_mends
 from olistctl.reading.outcome import BadCount, BadRecord, ParsedFile, UnreadableFile
-from olistctl.reading.parsing import parse_into
+from olistctl.reading.parsing import parse_good, parse_into
 from olistctl.reading.raw_table import (
     ADDED_COLUMNS,
     INCOMING,
@@ -36,6 +36,7 @@ __all__ = [
     "inspect_file",
     "link_outside",
     "load_mends",
+    "parse_good",
     "parse_into",
     "table_of",
     "tables_in_raw",

@@ -19,11 +19,12 @@ from olistctl.reading.records import stray_quotes
 from olistctl.warehouse import machine_fault, quote
 
 
-def parse_into(reading: Reading, max_bad_share: float) -> ParsedFile:
+def parse_into(reading: Reading, max_bad_share: float, filled: ParsedFile | None = None) -> ParsedFile:
     """Add the good records of a file to the table of its source, which must hold no row of that file.
 
     The bad ones are in the temporary table `bad_records` afterwards. When the result has a `refusal` (too many
     bad records, a file that changed meanwhile, two readers that do not agree), nothing of the file is in either.
+    `filled`: what `parse_good` gave, which has filled the table.
 
     Raises:
         UnreadableFile: DuckDB gave up; the transaction is lost.
@@ -32,11 +33,11 @@ def parse_into(reading: Reading, max_bad_share: float) -> ParsedFile:
 
     clear_bad_records(reading)
     changed = CHANGED_WHILE_READ, "it changed while it was read: deliver it whole"
-    if not reading.inspection.is_still_the_same():  # it may be a FIFO by now, which would block for ever
+    if not filled and not reading.inspection.is_still_the_same():  # a FIFO by now, say, which would block for ever
         return refused(reading, *changed)
     try:
         with reading.line_shifts():
-            parsed = _parse_once(reading) or parse_with_reasons(reading, max_bad_share)
+            parsed = filled or _parse_once(reading) or parse_with_reasons(reading, max_bad_share)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
         fault = machine_fault(error)
         if fault and fault.where != str(reading.inspection.path):  # a full disk, say, is no fault of the file
@@ -49,6 +50,28 @@ def parse_into(reading: Reading, max_bad_share: float) -> ParsedFile:
     if parsed.refusal:
         reading.delete_loaded()
         clear_bad_records(reading)
+    return parsed
+
+
+def parse_good(reading: Reading) -> ParsedFile | None:
+    """Add the records of a file to the table of its source, in a transaction of its own, if all of them are good.
+
+    None, with nothing added, where they may not be, or cannot be read: `parse_into` finds out why.
+    """
+    import duckdb
+
+    if not reading.inspection.is_still_the_same():
+        return None
+    reading.connection.begin()
+    try:
+        with reading.line_shifts():
+            parsed = _parse_once(reading)
+    except duckdb.Error:
+        parsed = None
+    if parsed:
+        reading.connection.commit()
+    else:
+        reading.connection.rollback()
     return parsed
 
 

@@ -3,45 +3,73 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from olistctl.reading import Inspection, inspect_file
 from olistctl.results import NoProgress, Progress
 from olistctl.sources import SourceFile
+from olistctl.warehouse import share_out
+from olistctl.workers import Worker, WorkerEnded
 
-# Hashing and reading leave the interpreter lock, counting does not: more than two gain nothing.
-_READERS = 2
+# Counting holds the interpreter's lock, so a second reader is worth most with an interpreter of its own; which takes as
+# long to start as to read so many bytes.
+_WORTH_A_PROCESS = 16 << 20
+
+_OnBytes = Callable[[int], None]
+_Reader = Callable[[SourceFile, _OnBytes], Inspection]
 
 
 def inspect_all(files: Sequence[SourceFile], progress: Progress | None = None) -> tuple[Inspection, ...]:
     """Inspect every file and return the results in the order of `files`."""
     progress = progress or NoProgress()
-    progress.start("Reading", sum(_size(file) for file in files))
     is_over = threading.Event()
 
     def on_bytes(amount: int) -> None:
         if is_over.is_set():  # interrupted: nobody waits for the rest of a large file
             raise InterruptedError  # which ends the inspection as any error of reading does
-        with _ends(is_over):
-            progress.advance(amount)
+        progress.advance(amount)
 
+    sizes = [_size(file) for file in files]
+    largest_first = sorted(range(len(files)), key=lambda number: -sizes[number])
+    worker = Worker("olistctl.reading.worker")
+    second = partial(_inspect_beside, worker) if sum(sizes) >= _WORTH_A_PROCESS else inspect_file
+    readers: tuple[_Reader, _Reader] = inspect_file, second
+    progress.start("Reading", sum(sizes))
     try:
-        with ThreadPoolExecutor(_READERS) as pool, _ends(is_over):
-            return tuple(pool.map(lambda file: inspect_file(file, on_bytes), files))
+        found = share_out(
+            readers,
+            lambda read, number: read(files[number], on_bytes),
+            largest_first,
+            interrupt=lambda _: is_over.set(),
+        )
     finally:
+        worker.close()
         progress.finish()
+    return tuple(inspection for _, inspection in sorted(zip(largest_first, found, strict=True), key=lambda one: one[0]))
 
 
-@contextmanager
-def _ends(is_over: threading.Event) -> Iterator[None]:
-    """Set `is_over` where the block is left by an exception, in whichever thread it comes up."""
+def _inspect_beside(worker: Worker, file: SourceFile, on_bytes: _OnBytes) -> Inspection:
+    """Let a process of its own look at the file; one that is ended, for want of memory say, is done without."""
     try:
-        yield
-    except BaseException:
-        is_over.set()
-        raise
+        worker.send("inspect", (file,), {})
+        kind, content = worker.answer(_Passed(on_bytes))
+    except WorkerEnded:
+        return inspect_file(file, on_bytes)
+    if kind == "failed":
+        raise content
+    assert isinstance(content, Inspection)
+    return content
+
+
+class _Passed(NoProgress):
+    """Progress that is passed on to a function."""
+
+    def __init__(self, on_bytes: _OnBytes) -> None:
+        self._on_bytes = on_bytes
+
+    def advance(self, amount: float = 1, doing: str | None = None) -> None:
+        self._on_bytes(int(amount))
 
 
 def _size(file: SourceFile) -> int:

@@ -1,0 +1,52 @@
+"""New tables are filled several at a time, before anything is accounted for.
+
+To number the records of a file keeps one core busy, whatever else there is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from olistctl import ledger
+from olistctl.loading.attempt import Filled, Known, Load
+from olistctl.loading.one_file import judge_file
+from olistctl.reading import Inspection, Reading, create_raw_table, parse_good
+from olistctl.sources import Contract, Source
+from olistctl.warehouse import in_parallel
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def fill_tables(
+    load: Load, contract: Contract, inspections: Sequence[Inspection], known: Known
+) -> Mapping[tuple[str, str], Filled]:
+    """Make the tables of all sources anew and read the files that are good as a whole; return what came of these.
+
+    Any other file is left to be read by itself. Each is a transaction, and no other may be open.
+    """
+    held = ledger.held_by_file(load.connection)
+
+    def fill(cursor: DuckDBPyConnection, source: Source) -> dict[tuple[str, str], Filled]:
+        filled = {}
+        create_raw_table(cursor, source)
+        for found in inspections:
+            key = found.source, found.file
+            if found.source != source.name or judge_file(load, source, found, known.get(key), held[key]):
+                continue
+            load.progress.advance(0, found.file)
+            started = time.perf_counter()
+            if parsed := parse_good(Reading(cursor, source, found, load.run_id, load.at)):
+                load.progress.advance(found.size_bytes)
+                filled[key] = Filled(parsed, time.perf_counter() - started)
+        return filled
+
+    def size(source: Source) -> int:
+        return sum(found.size_bytes for found in inspections if found.source == source.name)
+
+    load.connection.execute("create schema if not exists raw")
+    largest_first = sorted(contract.sources, key=size, reverse=True)
+    return dict(ChainMap(*in_parallel(load.connection, fill, largest_first)))
