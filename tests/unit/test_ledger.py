@@ -51,7 +51,7 @@ def test_a_database_without_the_schema_has_no_ledger(connection: duckdb.DuckDBPy
 
 
 def test_creating_the_ledger_again_keeps_what_it_holds(etl: duckdb.DuckDBPyConnection) -> None:
-    ledger.record_loaded(etl, FILE)
+    ledger.record_loaded(etl, [FILE])
     ledger.create(etl)
     assert ledger.loaded_files(etl) == (FILE,)
 
@@ -64,26 +64,26 @@ def test_the_error_log_has_the_columns_of_the_design(etl: duckdb.DuckDBPyConnect
 
 
 def test_a_loaded_file_comes_back_as_it_was_noted(etl: duckdb.DuckDBPyConnection) -> None:
-    ledger.record_loaded(etl, FILE)
+    ledger.record_loaded(etl, [FILE])
     assert ledger.loaded_files(etl) == (FILE,)
 
 
 def test_a_file_that_is_loaded_again_replaces_its_note(etl: duckdb.DuckDBPyConnection) -> None:
-    ledger.record_loaded(etl, FILE)
-    ledger.record_loaded(etl, replace(FILE, rows_loaded=9, run_id="r2"))
+    ledger.record_loaded(etl, [FILE])
+    ledger.record_loaded(etl, [replace(FILE, rows_loaded=9, run_id="r2")])
     assert [(file.rows_loaded, file.run_id) for file in ledger.loaded_files(etl)] == [(9, "r2")]
 
 
 def test_loaded_files_come_by_source_and_name(etl: duckdb.DuckDBPyConnection) -> None:
     for source, name in (("b", "1"), ("a", "2"), ("a", "1")):
-        ledger.record_loaded(etl, replace(FILE, source=source, file_name=name))
+        ledger.record_loaded(etl, [replace(FILE, source=source, file_name=name)])
     assert [(file.source, file.file_name) for file in ledger.loaded_files(etl)] == [("a", "1"), ("a", "2"), ("b", "1")]
 
 
 def test_forgetting_takes_one_file_and_no_other(etl: duckdb.DuckDBPyConnection) -> None:
-    ledger.record_loaded(etl, FILE)
-    ledger.record_loaded(etl, replace(FILE, source="orders"))
-    ledger.record_loaded(etl, replace(FILE, file_name="other.csv"))
+    ledger.record_loaded(etl, [FILE])
+    ledger.record_loaded(etl, [replace(FILE, source="orders")])
+    ledger.record_loaded(etl, [replace(FILE, file_name="other.csv")])
     ledger.forget_loaded(etl, "sellers", FILE.file_name)
     assert [(file.source, file.file_name) for file in ledger.loaded_files(etl)] == [
         ("orders", FILE.file_name),
@@ -165,7 +165,7 @@ def test_the_ledger_of_the_live_warehouse_is_carried_over_whole(tmp_path: Path) 
     live = tmp_path / "live.duckdb"
     with duckdb.connect(str(live)) as connection:
         ledger.create(connection)
-        ledger.record_loaded(connection, FILE)
+        ledger.record_loaded(connection, [FILE])
         ledger.record_audit(connection, [AUDIT])
         ledger.record_run(connection, RUN)
     with duckdb.connect() as connection:
@@ -215,7 +215,7 @@ def test_a_ledger_of_an_older_release_becomes_todays_in_place(connection: duckdb
     assert ledger.loaded_files(connection) == (FILE,)
     with pytest.raises(duckdb.ConstraintException):
         connection.execute("insert into etl.source_files from etl.source_files")
-    ledger.record_loaded(connection, replace(FILE, run_id="r2"))
+    ledger.record_loaded(connection, [replace(FILE, run_id="r2")])
 
 
 def test_a_ledger_of_an_older_release_is_carried_over(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_what_live_knows_of_its_runs_joins_a_ledger_that_stopped_before_them(tmp
         ledger.record_run(live, RUN)
         ledger.record_run(live, replace(RUN, run_id="r2"))
         ledger.settle_errors(live, [1], "IGNORED", None, AT)
-        ledger.record_loaded(live, FILE)
+        ledger.record_loaded(live, [FILE])
     with duckdb.connect() as connection:
         ledger.create(connection)
         ledger.record_run(connection, RUN)

@@ -242,6 +242,26 @@ def test_several_files_that_duckdb_gives_up_on_are_refused_each(desk: Desk) -> N
 
 
 @FRESH
+def test_a_delivery_that_duckdb_gives_up_on_is_refused_and_its_base_file_loads(small: Desk, fresh: bool) -> None:
+    extra = small.folder / "olist_sellers_dataset_2.csv"
+    extra.write_bytes(SELLERS + b"\r\n" + SELLER + b"\n")
+    told: list[float] = []
+
+    class Told(NoProgress):
+        def start(self, label: str, total: float | None = None) -> None:
+            told.clear()
+
+        def advance(self, amount: float = 1, doing: str | None = None) -> None:
+            told.append(amount)
+
+    report = small.load(fresh=fresh, progress=Told())
+    assert statuses(report.files) == {NAMES["orders"]: "loaded", NAMES["sellers"]: "loaded", extra.name: "refused"}
+    assert of(report, extra.name).reason_type == "unreadable_csv"
+    assert small.lines("sellers") == [2, 3]
+    assert sum(told) == extra.stat().st_size + len(SELLERS), "the orders were read before DuckDB gave up"
+
+
+@FRESH
 def test_the_rows_of_a_delivery_that_is_taken_away_go(small: Desk, fresh: bool) -> None:
     small.load()
     base = small.everything()

@@ -66,9 +66,9 @@ def loaded_files(connection: DuckDBPyConnection) -> tuple[LoadedFile, ...]:
     return tuple(LoadedFile(*row) for row in rows)
 
 
-def record_loaded(connection: DuckDBPyConnection, file: LoadedFile) -> None:
-    """Note that the rows of a file are in `raw`, in place of what was noted of it."""
-    insert(connection, "source_files", [tuple(vars(file).values())], replace=True)
+def record_loaded(connection: DuckDBPyConnection, files: Iterable[LoadedFile]) -> None:
+    """Note that the rows of files are in `raw`, in place of what was noted of them."""
+    insert(connection, "source_files", [tuple(vars(file).values()) for file in files], replace=True)
 
 
 def forget_loaded(connection: DuckDBPyConnection, source: str, file_name: str) -> None:

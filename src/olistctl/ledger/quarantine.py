@@ -226,6 +226,11 @@ def held_by_file(
     return defaultdict(lambda: Held(0, 0), found)
 
 
+def files_in_quarantine(connection: DuckDBPyConnection) -> frozenset[tuple[str, str]]:
+    """Return the files, by source and name, of which there are records, present or not."""
+    return frozenset(connection.execute("select distinct source, file_name from etl.quarantine").fetchall())
+
+
 def lacks_records(connection: DuckDBPyConnection) -> bool:
     """Tell whether the ledger counts bad records that it does not hold, as one of a release without quarantine does."""
     row = connection.execute(

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING
 from olistctl import ledger
 from olistctl.errors import DataError
 from olistctl.loading.report import FileLoad
-from olistctl.reading import Reading, load_mends, table_of
+from olistctl.reading import Reading, clear_bad_records, load_mends, table_of
 from olistctl.sources import Contract
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def quarantine_bad_records(reading: Reading, loaded: FileLoad) -> FileLoad:
-    """Enter the bad records of a file that was just parsed, and load again what was mended of them."""
+def quarantine_bad_records(reading: Reading, loaded: FileLoad, *, is_known: bool) -> FileLoad:
+    """Enter the bad records of a file that was just parsed, and load again what was mended of them.
+
+    `is_known`: the quarantine has records of the file already.
+    """
+    if not loaded.bad:
+        if not is_known:
+            return loaded
+        clear_bad_records(reading)
     connection, source = reading.connection, reading.source.name
     sha256 = reading.inspection.sha256 or ""
     ledger.merge_file(connection, source, reading.file, sha256, run_id=reading.run_id, at=reading.loaded_at)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -39,9 +39,12 @@ class Load:
     has_live: bool
     refused: dict[str, tuple[str, str]]  # files that the CSV reader gave up on in an earlier attempt: how, and why
     records_before: Mapping[tuple[str, str], int]
+    in_quarantine: Set[tuple[str, str]]  # files of which the quarantine has records, whatever was decided of them
     progress: Progress
     # Files that were read into tables made for it, by source and name; None: no table was made.
     filled: Mapping[tuple[str, str], Filled] | None = None
+    # What the ledger is told in the end of the files that were read.
+    read: list[ledger.LoadedFile] = field(default_factory=list)
 
     def filled_by(self, source: str, file_name: str) -> Filled | None:
         """Return what came of a file that is in its table already."""

@@ -26,22 +26,32 @@ def fill_tables(
 ) -> Mapping[tuple[str, str], Filled]:
     """Make the tables of all sources anew and read the files that are good as a whole; return what came of these.
 
-    Any other file is left to be read by itself. Each is a transaction, and no other may be open.
+    Any other file is left to be read by itself. Each source is a transaction, and no other may be open.
     """
+    import duckdb
+
     held = ledger.held_by_file(load.connection)
 
     def fill(cursor: DuckDBPyConnection, source: Source) -> dict[tuple[str, str], Filled]:
-        filled = {}
+        filled, told = {}, 0
         create_raw_table(cursor, source)
-        for found in inspections:
-            key = found.source, found.file
-            if found.source != source.name or judge_file(load, source, found, known.get(key), held[key]):
-                continue
-            load.progress.advance(0, found.file)
-            started = time.perf_counter()
-            if parsed := parse_good(Reading(cursor, source, found, load.run_id, load.at)):
-                load.progress.advance(found.size_bytes)
-                filled[key] = Filled(parsed, time.perf_counter() - started)
+        cursor.begin()
+        try:
+            for found in inspections:
+                key = found.source, found.file
+                if found.source != source.name or judge_file(load, source, found, known.get(key), held[key]):
+                    continue
+                load.progress.advance(0, found.file)
+                started = time.perf_counter()
+                if parsed := parse_good(Reading(cursor, source, found, load.run_id, load.at)):
+                    load.progress.advance(found.size_bytes)
+                    told += found.size_bytes
+                    filled[key] = Filled(parsed, time.perf_counter() - started)
+            cursor.commit()
+        except duckdb.Error:  # one file spoils the transaction for the others: whoever reads each by itself says which
+            cursor.rollback()
+            load.progress.advance(-told)
+            filled.clear()
         return filled
 
     def size(source: Source) -> int:

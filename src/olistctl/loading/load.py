@@ -58,10 +58,11 @@ def load_files(
     progress = progress or NoProgress()
     known = _known(connection)
     before = {key: file.records for key, file in known.items()} | dict(records_before or {})
+    in_quarantine = ledger.files_in_quarantine(connection)
     columns = columns_in_raw(connection)
     filled: Mapping[tuple[str, str], Filled] | None = None
     while True:
-        load = Load(connection, run_id, at, limits, fresh, has_live, refused, before, progress, filled)
+        load = Load(connection, run_id, at, limits, fresh, has_live, refused, before, in_quarantine, progress, filled)
         unread = (inspection for inspection in inspections if not load.filled_by(inspection.source, inspection.file))
         progress.start("Loading", sum(inspection.size_bytes for inspection in unread))
         try:
@@ -109,6 +110,7 @@ def _load_all(
             audit = _audit(load, source, result, hashes.get((source.name, result.file)))
             results.append(replace(result, is_known=_is_known(audit, last.get((source.name, result.file)))))
             audits.append(audit)
+    ledger.record_loaded(load.connection, load.read)
     ledger.record_audit(load.connection, audits)
     check_accounts(load.connection, contract)
     changes = ledger.source_changes(load.connection, run_id=load.run_id)

@@ -120,8 +120,9 @@ def _parse_rows(load: Load, reading: Reading, before: ledger.LoadedFile | None) 
         kept = _kept(source, inspection, before, REFUSED, parsed.refusal, parsed.refusal_type, hint)
         return _with_bad(kept, parsed)
     loaded = FileLoad(source.name, source.table, inspection.file, LOADED, parsed.records, parsed.loaded)
-    result = _with_bad(quarantine_bad_records(reading, loaded), parsed)
-    ledger.record_loaded(load.connection, _loaded_file(load, source, inspection, result, reading.amounts()))
+    is_known = (source.name, inspection.file) in load.in_quarantine
+    result = quarantine_bad_records(reading, _with_bad(loaded, parsed), is_known=is_known)
+    load.read.append(_loaded_file(load, source, inspection, result, reading.amounts()))
     return result
 
 

@@ -194,7 +194,7 @@ def _settle_account(
         held = ledger.held(connection, source.name, file).total
         amounts = json.dumps(_reading(connection, source, file, work).amounts())
         account = replace(known, rows_loaded=known.records - held, records_quarantined=held, amounts=amounts)
-        ledger.record_loaded(connection, account)
+        ledger.record_loaded(connection, [account])
     audit = LoadAudit(
         work.run_id, source.name, f"raw.{source.table}", file, work.command.split()[-1], records, loaded,
         records - loaded, None, None, work.started_at, 0.0,

@@ -1,5 +1,6 @@
 """How a CSV becomes typed rows: one mechanism for `validate` and `load`."""
 
+from olistctl.reading.faults import clear_bad_records
 from olistctl.reading.guards import SQL_TYPES
 from olistctl.reading.inspection import CHANGED_WHILE_READ, UNREADABLE, Inspection, inspect_file, link_outside
 from olistctl.reading.mending import load_mends
@@ -30,6 +31,7 @@ __all__ = [
     "ParsedFile",
     "Reading",
     "UnreadableFile",
+    "clear_bad_records",
     "columns_in_raw",
     "create_incoming_table",
     "create_raw_table",

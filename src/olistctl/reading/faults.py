@@ -47,6 +47,7 @@ def clear_bad_records(reading: Reading) -> None:
 
 def parse_with_reasons(reading: Reading, max_bad_share: float) -> ParsedFile:
     """Part the records of a file into rows of its table and `bad_records`, unless too many are bad."""
+    clear_bad_records(reading)
     strays = stray_quotes(reading.inspection.path)
     if strays.unclear_line is not None:
         message = f"a quote astray near line {strays.unclear_line:,} leaves open where its record ends"
@@ -206,8 +207,7 @@ def _part(reading: Reading, max_bad_share: float) -> ParsedFile:
         share = f"{bad:,} of {records:,} records are bad ({bad / records:.1%})"
         message = f"{share}, and at most {limit:.1%} may be ({setting})"
         return replace(known, examples=_examples(reading), refusal=message, refusal_type="too_many_bad_records")
-    reading.insert_good("csv_records")
-    loaded = reading.count_loaded()
+    loaded = reading.insert_good("csv_records")
     if loaded + bad != records:
         message = f"{loaded:,} records loaded and {bad:,} bad ones do not make its {records:,}"
         return replace(known, refusal=message, refusal_type="count_mismatch")

@@ -22,8 +22,9 @@ from olistctl.warehouse import machine_fault, quote
 def parse_into(reading: Reading, max_bad_share: float, filled: ParsedFile | None = None) -> ParsedFile:
     """Add the good records of a file to the table of its source, which must hold no row of that file.
 
-    The bad ones are in the temporary table `bad_records` afterwards. When the result has a `refusal` (too many
-    bad records, a file that changed meanwhile, two readers that do not agree), nothing of the file is in either.
+    The bad ones, if there are any, are in the temporary table `bad_records` afterwards. When the result has a `refusal`
+    (too many bad records, a file that changed meanwhile, two readers that do not agree), nothing of the file is in
+    either.
     `filled`: what `parse_good` gave, which has filled the table.
 
     Raises:
@@ -31,7 +32,6 @@ def parse_into(reading: Reading, max_bad_share: float, filled: ParsedFile | None
     """
     import duckdb
 
-    clear_bad_records(reading)
     changed = CHANGED_WHILE_READ, "it changed while it was read: deliver it whole"
     if not filled and not reading.inspection.is_still_the_same():  # a FIFO by now, say, which would block for ever
         return refused(reading, *changed)
@@ -54,34 +54,25 @@ def parse_into(reading: Reading, max_bad_share: float, filled: ParsedFile | None
 
 
 def parse_good(reading: Reading) -> ParsedFile | None:
-    """Add the records of a file to the table of its source, in a transaction of its own, if all of them are good.
+    """Add the records of a file to the table of its source, if all of them are good.
 
-    None, with nothing added, where they may not be, or cannot be read: `parse_into` finds out why.
+    None, with nothing added, where they may not be: `parse_into` finds out.
+
+    Raises:
+        duckdb.Error: DuckDB gave up; the transaction is lost.
     """
-    import duckdb
-
     if not reading.inspection.is_still_the_same():
         return None
-    reading.connection.begin()
-    try:
-        with reading.line_shifts():
-            parsed = _parse_once(reading)
-    except duckdb.Error:
-        parsed = None
-    if parsed:
-        reading.connection.commit()
-    else:
-        reading.connection.rollback()
-    return parsed
+    with reading.line_shifts():
+        return _parse_once(reading)
 
 
 def _parse_once(reading: Reading) -> ParsedFile | None:
     """Insert all records at once; None, with nothing inserted, when some of them may not be good."""
-    reading.insert_good(
+    loaded = reading.insert_good(
         f"(select row_number() over () as _record, * from {READ_CSV})",
         csv_parameters(reading.source, reading.inspection),
     )
-    loaded = reading.count_loaded()
     rejected = has_rejects(reading)
     drop_rejects(reading)
     scan = reading.inspection.scan

@@ -54,8 +54,10 @@ class Reading:
         """Run a statement and return its rows."""
         return self.connection.execute(sql, parameters).fetchall()
 
-    def insert_good(self, records: str, parameters: dict[str, Any] | None = None, *, line: str | None = None) -> None:
+    def insert_good(self, records: str, parameters: dict[str, Any] | None = None, *, line: str | None = None) -> int:
         """Insert the good ones of `records`: SQL after `from`, with columns of text and `_record`, its number.
+
+        Return how many they are.
 
         `line`: the SQL of the physical line, where the number of the record does not tell it.
         """
@@ -67,11 +69,12 @@ class Reading:
             line = "_record + 1"
             if self.inspection.scan.line_shifts:
                 line, join = "_record + 1 + coalesce(_shift, 0)", "asof left join line_shifts on _record >= _first"
-        self.execute(
+        ((count,),) = self.execute(
             f"insert into {self.table} select {values}, $file, {line}, $loaded_at, $run_id, true "
             f"from (select * from {records} where {good}) {join}",
             {"file": self.file, "loaded_at": self.loaded_at, "run_id": self.run_id} | (parameters or {}),
         )
+        return int(count)
 
     def create_shifts(self, name: str, shifts: list[tuple[int, int]]) -> None:
         """Create a temporary table of `_shift` by the `_first` number that it holds for."""
@@ -94,11 +97,6 @@ class Reading:
         finally:
             with suppress(Exception):  # the transaction may be lost already
                 self.execute("drop table line_shifts")
-
-    def count_loaded(self) -> int:
-        """Return how many rows of the file are in the table."""
-        ((count,),) = self.execute(f"select count(*) from {self.table} where _source_file = $file", {"file": self.file})
-        return int(count)
 
     def amounts(self) -> dict[str, str]:
         """Return what the rows of the file add up to, in reais, by column of money."""
