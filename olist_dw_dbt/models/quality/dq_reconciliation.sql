@@ -281,34 +281,40 @@ quarantined as (
 ),
 {%- endif %}
 
+{#- Amounts are named `relation.column`, with a minus before one that is to be taken away; and these by source. -#}
+{%- set by_source = {
+    'files': ('files', 'record_count'),
+    'open': ('quarantined', 'open_count'),
+    'discarded': ('quarantined', 'discarded_count'),
+} -%}
 {#- (flow, unit, from, its amount, the reasons with their signed amounts, to, its amount) -#}
 {%- set steps = [] -%}
 {%- for name, about in sources.items() -%}
     {%- set raw, staging = 'raw.' ~ about.table, 'staging.' ~ about.table -%}
     {%- if has_ledger -%}
         {%- do steps.append((
-            name, 'rows', 'files', "select record_count from files where source = '" ~ name ~ "'",
+            name, 'rows', 'files', 'files.' ~ name,
             [
-                ('records in quarantine', "select -open_count from quarantined where source = '" ~ name ~ "'"),
-                ('records discarded', "select -discarded_count from quarantined where source = '" ~ name ~ "'"),
+                ('records in quarantine', '-open.' ~ name),
+                ('records discarded', '-discarded.' ~ name),
             ],
-            raw, 'select row_count from raw_' ~ name,
+            raw, 'raw_' ~ name ~ '.row_count',
         )) -%}
     {%- endif -%}
     {%- if has_ledger -%}
         {%- for column in about.get('cents', []) -%}
             {%- do steps.append((
-                name ~ ' ' ~ column, 'reais', 'files', 'select ' ~ column ~ ' from files_' ~ name, [],
-                raw, 'select ' ~ column ~ ' from raw_' ~ name,
+                name ~ ' ' ~ column, 'reais', 'files', 'files_' ~ name ~ '.' ~ column, [],
+                raw, 'raw_' ~ name ~ '.' ~ column,
             )) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- for column in ['row_count'] + about.get('cents', []) -%}
-        {%- set reasons = [('replaced by a later record of the key', 'select -' ~ column ~ ' from replaced_' ~ name)] -%}
+        {%- set reasons = [('replaced by a later record of the key', '-replaced_' ~ name ~ '.' ~ column)] -%}
         {%- do steps.append((
             name ~ ('' if column == 'row_count' else ' ' ~ column), 'rows' if column == 'row_count' else 'reais',
-            raw, 'select ' ~ column ~ ' from raw_' ~ name, reasons if about.key else [],
-            staging, 'select ' ~ column ~ ' from staging_' ~ name,
+            raw, 'raw_' ~ name ~ '.' ~ column, reasons if about.key else [],
+            staging, 'staging_' ~ name ~ '.' ~ column,
         )) -%}
     {%- endfor -%}
 {%- endfor -%}
@@ -323,49 +329,49 @@ quarantined as (
 ] -%}
     {%- do steps.append((
         flow, 'rows' if column == 'row_count' else 'reais',
-        'staging.' ~ sources[source].table, 'select ' ~ column ~ ' from staging_' ~ source, [],
-        'core.' ~ fact, 'select ' ~ column ~ ' from ' ~ fact,
+        'staging.' ~ sources[source].table, 'staging_' ~ source ~ '.' ~ column, [],
+        'core.' ~ fact, fact ~ '.' ~ column,
     )) -%}
 {%- endfor -%}
 {%- for name, (dimension, surrogate_key, natural_key) in members.items() -%}
     {%- do steps.append((
-        name, 'rows', 'staging.' ~ sources[name].table, 'select row_count from staging_' ~ name,
-        [('kept while their record is in quarantine', 'select kept from ' ~ dimension)],
-        'core.' ~ dimension, 'select row_count from ' ~ dimension,
+        name, 'rows', 'staging.' ~ sources[name].table, 'staging_' ~ name ~ '.row_count',
+        [('kept while their record is in quarantine', dimension ~ '.kept')],
+        'core.' ~ dimension, dimension ~ '.row_count',
     )) -%}
 {%- endfor -%}
 {%- do steps.append((
-    'geolocation', 'rows', 'staging.stg_geolocation', 'select row_count from staging_geolocation',
-    [('further points of the same zip prefix', 'select -further_points from points')],
-    'core.dim_geography', 'select row_count from dim_geography',
+    'geolocation', 'rows', 'staging.stg_geolocation', 'staging_geolocation.row_count',
+    [('further points of the same zip prefix', '-points.further_points')],
+    'core.dim_geography', 'dim_geography.row_count',
 )) -%}
 {%- do steps.append((
     'category_translation', 'rows', 'staging.stg_category_translation',
-    'select row_count from staging_category_translation',
-    [('categories of products without a translation', 'select untranslated from dim_category')],
-    'core.dim_category', 'select row_count from dim_category',
+    'staging_category_translation.row_count',
+    [('categories of products without a translation', 'dim_category.untranslated')],
+    'core.dim_category', 'dim_category.row_count',
 )) -%}
 {%- do steps.append((
-    'customers', 'rows', 'core.dim_customer', 'select row_count from dim_customer',
-    [('further customer_ids of the same person', 'select -row_count from further_ids')],
-    'mart.mart_customer_analytics', 'select row_count from people',
+    'customers', 'rows', 'core.dim_customer', 'dim_customer.row_count',
+    [('further customer_ids of the same person', '-further_ids.row_count')],
+    'mart.mart_customer_analytics', 'people.row_count',
 )) -%}
 {%- do steps.append((
-    'customers on the map', 'rows', 'staging.stg_customers', 'select row_count from staging_customers',
+    'customers on the map', 'rows', 'staging.stg_customers', 'staging_customers.row_count',
     [
-        ('kept while their record is in quarantine', 'select kept from dim_customer'),
-        ('zip prefixes that geolocation lacks', 'select -unmatched from dim_customer'),
+        ('kept while their record is in quarantine', 'dim_customer.kept'),
+        ('zip prefixes that geolocation lacks', '-dim_customer.unmatched'),
     ],
-    'core.dim_customer with its geography', 'select located from dim_customer',
+    'core.dim_customer with its geography', 'dim_customer.located',
 )) -%}
 {%- do steps.append((
-    'orders', 'rows', 'core.fact_orders', 'select row_count from fact_orders', [],
-    'mart.mart_executive_dashboard', 'select order_count from executive',
+    'orders', 'rows', 'core.fact_orders', 'fact_orders.row_count', [],
+    'mart.mart_executive_dashboard', 'executive.order_count',
 )) -%}
 {%- do steps.append((
-    'orders with items', 'rows', 'core.fact_orders', 'select row_count from fact_orders',
-    [('orders without items', 'select -without_items from fact_orders')],
-    'mart.mart_executive_dashboard', 'select orders_with_items from executive',
+    'orders with items', 'rows', 'core.fact_orders', 'fact_orders.row_count',
+    [('orders without items', '-fact_orders.without_items')],
+    'mart.mart_executive_dashboard', 'executive.orders_with_items',
 )) -%}
 {%- for flow, unit, column, orphans, measure in [
     ('order_items', 'rows', 'row_count', 'orphans', 'items_sold'),
@@ -373,9 +379,9 @@ quarantined as (
     ('order_items freight_value', 'reais', 'freight_value', 'orphan_freight_value', 'freight'),
 ] -%}
     {%- do steps.append((
-        flow, unit, 'core.fact_order_items', 'select ' ~ column ~ ' from fact_order_items',
-        [('items whose order is missing', 'select -' ~ orphans ~ ' from fact_order_items')],
-        'mart.mart_executive_dashboard', 'select ' ~ measure ~ ' from executive',
+        flow, unit, 'core.fact_order_items', 'fact_order_items.' ~ column,
+        [('items whose order is missing', '-fact_order_items.' ~ orphans)],
+        'mart.mart_executive_dashboard', 'executive.' ~ measure,
     )) -%}
 {%- endfor -%}
 {%- for flow, mart, sales in [
@@ -383,50 +389,61 @@ quarantined as (
     ('price by seller', 'mart_seller_scorecard', 'seller_sales'),
 ] -%}
     {%- do steps.append((
-        'order_items ' ~ flow, 'reais', 'core.fact_order_items', 'select price from fact_order_items', [],
-        'mart.' ~ mart, 'select revenue from ' ~ sales,
+        'order_items ' ~ flow, 'reais', 'core.fact_order_items', 'fact_order_items.price', [],
+        'mart.' ~ mart, sales ~ '.revenue',
     )) -%}
 {%- endfor -%}
 {%- do steps.append((
-    'order_payments payment_value', 'reais', 'core.fact_payments', 'select payment_value from fact_payments',
-    [('payments whose order is missing', 'select -orphan_payment_value from fact_payments')],
-    'mart.mart_executive_dashboard', 'select payments from executive',
+    'order_payments payment_value', 'reais', 'core.fact_payments', 'fact_payments.payment_value',
+    [('payments whose order is missing', '-fact_payments.orphan_payment_value')],
+    'mart.mart_executive_dashboard', 'executive.payments',
 )) -%}
 {%- do steps.append((
-    'order_reviews', 'rows', 'core.fact_reviews', 'select row_count from fact_reviews',
+    'order_reviews', 'rows', 'core.fact_reviews', 'fact_reviews.row_count',
     [
-        ('earlier reviews of the same order', 'select -earlier from fact_reviews'),
-        ('reviews whose order is missing', 'select -orphans from fact_reviews'),
+        ('earlier reviews of the same order', '-fact_reviews.earlier'),
+        ('reviews whose order is missing', '-fact_reviews.orphans'),
     ],
-    'mart.mart_executive_dashboard', 'select reviewed_orders from executive',
+    'mart.mart_executive_dashboard', 'executive.reviewed_orders',
 )) %}
 
-{#- (step, line, flow, unit, from, to, kind, entry), and by step the amounts of its lines -#}
+{#- (step, line, flow, unit, from, to, kind, entry, measure, sign) -#}
 {%- set lines = [] -%}
-{%- set amounts = [] -%}
+{%- set measures = [] -%}
 {%- for flow, unit, from_relation, from_amount, reasons, to_relation, to_amount in steps -%}
     {%- set step = loop.index -%}
     {%- set of_step = [('opening', from_relation, from_amount)] -%}
     {%- for reason, amount in reasons -%} {%- do of_step.append(('reason', reason, amount)) -%} {%- endfor -%}
     {%- do of_step.append(('closing', to_relation, to_amount)) -%}
-    {%- for kind, entry, _ in of_step -%}
-        {%- do lines.append((step, loop.index, flow, unit, from_relation, to_relation, kind, entry)) -%}
+    {%- for kind, entry, amount in of_step -%}
+        {%- set measure = amount.lstrip('-') -%}
+        {%- set sign = '-1' if amount.startswith('-') else '1' -%}
+        {%- do lines.append(
+            ([step, loop.index], [flow, unit, from_relation, to_relation, kind, entry, measure], sign)
+        ) -%}
+        {%- if measure not in measures and measure.split('.')[0] not in by_source -%}
+            {%- do measures.append(measure) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {%- do amounts.append(of_step | map(attribute=2) | list) -%}
-{%- endfor -%}
-{%- set longest = amounts | map('length') | max %}
+{%- endfor %}
 
--- A row for each step: an engine that joins what is looked up would take longest to think about a row of them all.
+-- All amounts below each other: to look up each by itself would take an engine longer to think about than to do.
 amounts as (
-    {%- for of_step in amounts %}
+    {%- for measure in measures %}
+    {%- set relation, column = measure.split('.') %}
     select
-        {{ loop.index }} as step
-        {%- for number in range(longest) %},
-        cast(
-            {%- if number < of_step | length %} coalesce(({{ of_step[number] }}), 0) {%- else %} null {%- endif %}
-            as decimal(18, 2)
-        ) as amount_{{ number + 1 }}
-        {%- endfor %}
+        '{{ measure }}' as measure,
+        cast({{ column }} as decimal(18, 2)) as amount
+    from {{ relation }}
+    {% if has_ledger or not loop.last %}
+    union all
+    {% endif %}
+    {%- endfor %}
+    {%- for name, (relation, column) in by_source.items() if has_ledger %}
+    select
+        {{ dbt.concat(["'" ~ name ~ ".'", 'source']) }} as measure,
+        cast({{ column }} as decimal(18, 2)) as amount
+    from {{ relation }}
     {% if not loop.last %}
     union all
     {% endif %}
@@ -443,18 +460,14 @@ entries as (
         lines.to_relation,
         lines.kind,
         lines.entry,
-        case lines.line
-            {%- for number in range(1, longest + 1) %}
-            when {{ number }} then amounts.amount_{{ number }}
-            {%- endfor %}
-        end as amount
+        cast(coalesce(lines.sign * amounts.amount, 0) as decimal(18, 2)) as amount
     from (
         values
-        {%- for line in lines %}
-        ({{ line[:2] | join(', ') }}, '{{ line[2:] | join("', '") }}') {%- if not loop.last %},{% endif %}
+        {%- for numbers, words, sign in lines %}
+        ({{ numbers | join(', ') }}, '{{ words | join("', '") }}', {{ sign }}) {%- if not loop.last %},{% endif %}
         {%- endfor %}
-    ) as lines (step, line, flow, unit, from_relation, to_relation, kind, entry)
-    inner join amounts on lines.step = amounts.step
+    ) as lines (step, line, flow, unit, from_relation, to_relation, kind, entry, measure, sign)
+    left join amounts on lines.measure = amounts.measure
 ),
 
 balances as (
