@@ -9,8 +9,10 @@ import lzma
 import os
 import signal
 import socket
+import sys
 import threading
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +22,7 @@ import pytest
 from olistctl.reading import Inspection, inspect_file
 from olistctl.results import NoProgress
 from olistctl.sources import Column, Contract, Source, SourceFile
-from olistctl.validation import inspect_all
+from olistctl.validation import inspect_all, inspecting
 from tests.delivery import CATEGORY_TRANSLATION, FILES, NAMES, ORDER_REVIEWS, RECORDS, SELLERS, header_of
 from tests.unit.oracle import line_of
 
@@ -306,12 +308,32 @@ def test_many_files_are_inspected_in_their_order(contract: Contract, delivery: P
     assert [found.file for found in inspect_all(files)] == list(NAMES.values())
 
 
-def test_large_files_are_inspected_as_each_by_itself_would_be(contract: Contract, delivery: Path) -> None:
+def test_large_files_are_inspected_in_two_processes_as_each_by_itself_would_be(
+    contract: Contract, delivery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspected_here: list[str] = []
+
+    def noted(file: SourceFile, on_bytes: Callable[[int], None] | None = None) -> Inspection:
+        inspected_here.append(file.name)
+        return inspect_file(file, on_bytes)
+
+    monkeypatch.setattr(inspecting, "inspect_file", noted)
     for source in ("customers", "order_reviews", "sellers"):
         records = FILES[source].removeprefix(header_of(source))
         (delivery / NAMES[source]).write_bytes(header_of(source) + records * (8_000_000 // len(records)))
     files = [SourceFile(contract.source(source), delivery / NAMES[source]) for source in FILES]
     files.append(SourceFile(contract.source("orders"), delivery / "not there.csv", exists=False))
+    assert list(inspect_all(files)) == [inspect_file(file) for file in files]
+    assert 0 < len(inspected_here) < len(files)
+
+
+def test_files_are_inspected_without_a_process_beside_where_none_can_be_started(
+    contract: Contract, delivery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(delivery / "no python"))
+    for source in ("customers", "sellers"):
+        (delivery / NAMES[source]).write_bytes(header_of(source) + FILES[source] * 50_000)
+    files = [SourceFile(contract.source(source), delivery / NAMES[source]) for source in FILES]
     assert list(inspect_all(files)) == [inspect_file(file) for file in files]
 
 
@@ -324,8 +346,10 @@ def _children() -> set[int]:
 def test_files_are_inspected_without_the_process_beside_when_it_is_ended(contract: Contract, delivery: Path) -> None:
     class EndTheOther(NoProgress):
         ended = 0
+        told = 0.0
 
         def advance(self, amount: float = 1, doing: str | None = None) -> None:
+            self.told += amount
             for child in _children() - before:
                 os.kill(child, signal.SIGKILL)
                 self.ended += 1
@@ -337,6 +361,7 @@ def test_files_are_inspected_without_the_process_beside_when_it_is_ended(contrac
     progress = EndTheOther()
     assert list(inspect_all(files, progress)) == [inspect_file(file) for file in files]
     assert progress.ended
+    assert progress.told == sum(found.size_bytes for found in inspect_all(files))
 
 
 def test_reviews_keep_the_line_ends_inside_their_messages(contract: Contract, file: Path) -> None:

@@ -281,12 +281,11 @@ quarantined as (
 ),
 {%- endif %}
 
-{#- Amounts are named `relation.column`, with a minus before one that is to be taken away; and these by source. -#}
-{%- set by_source = {
-    'files': ('files', 'record_count'),
-    'open': ('quarantined', 'open_count'),
-    'discarded': ('quarantined', 'discarded_count'),
-} -%}
+{#- Amounts are named `relation.column`, with a minus before one that is to be taken away. By source there are
+    `files.<source>`, `open.<source>` and `discarded.<source>`: the first and only column of the one relation, the first
+    and the second of the other. -#}
+{%- set by_source = {'files': ('files', 1), 'open': ('quarantined', 1), 'discarded': ('quarantined', 2)} -%}
+{%- set columns_by_source = {'files': ['record_count'], 'quarantined': ['open_count', 'discarded_count']} -%}
 {#- (flow, unit, from, its amount, the reasons with their signed amounts, to, its amount) -#}
 {%- set steps = [] -%}
 {%- for name, about in sources.items() -%}
@@ -407,42 +406,48 @@ quarantined as (
     'mart.mart_executive_dashboard', 'executive.reviewed_orders',
 )) %}
 
-{#- (step, line, flow, unit, from, to, kind, entry, measure, sign) -#}
+{#- (step, line, number of the column, sign), (flow, unit, from, to, kind, entry, relation); and relations with columns -#}
 {%- set lines = [] -%}
-{%- set measures = [] -%}
+{%- set relations = {} -%}
 {%- for flow, unit, from_relation, from_amount, reasons, to_relation, to_amount in steps -%}
     {%- set step = loop.index -%}
     {%- set of_step = [('opening', from_relation, from_amount)] -%}
     {%- for reason, amount in reasons -%} {%- do of_step.append(('reason', reason, amount)) -%} {%- endfor -%}
     {%- do of_step.append(('closing', to_relation, to_amount)) -%}
     {%- for kind, entry, amount in of_step -%}
-        {%- set measure = amount.lstrip('-') -%}
-        {%- set sign = '-1' if amount.startswith('-') else '1' -%}
-        {%- do lines.append(
-            ([step, loop.index], [flow, unit, from_relation, to_relation, kind, entry, measure], sign)
-        ) -%}
-        {%- if measure not in measures and measure.split('.')[0] not in by_source -%}
-            {%- do measures.append(measure) -%}
+        {%- set relation, column = amount.lstrip('-').split('.') -%}
+        {%- if relation in by_source -%}
+            {%- set looked_up, number = by_source[relation][0] ~ '.' ~ column, by_source[relation][1] -%}
+        {%- else -%}
+            {%- set columns = relations.setdefault(relation, []) -%}
+            {%- if column not in columns -%} {%- do columns.append(column) -%} {%- endif -%}
+            {%- set looked_up, number = relation, columns.index(column) + 1 -%}
         {%- endif -%}
+        {%- do lines.append((
+            [step, loop.index, number, -1 if amount.startswith('-') else 1],
+            [flow, unit, from_relation, to_relation, kind, entry, looked_up],
+        )) -%}
     {%- endfor -%}
+{%- endfor -%}
+{%- set most = relations.values() | map('length') | max -%}
+{%- set looked_up = [] -%}
+{%- for relation, columns in relations.items() -%}
+    {%- do looked_up.append(("'" ~ relation ~ "'", relation, columns)) -%}
+{%- endfor -%}
+{%- for relation, columns in columns_by_source.items() if has_ledger -%}
+    {%- do looked_up.append((dbt.concat(["'" ~ relation ~ ".'", 'source']), relation, columns)) -%}
 {%- endfor %}
 
--- All amounts below each other: to look up each by itself would take an engine longer to think about than to do.
+-- A row for each relation: to look up each amount by itself would take an engine longer to think about than to do, and
+-- one that works a relation out for each who reads it would do so for each amount.
 amounts as (
-    {%- for measure in measures %}
-    {%- set relation, column = measure.split('.') %}
+    {%- for name, relation, columns in looked_up %}
     select
-        '{{ measure }}' as measure,
-        cast({{ column }} as decimal(18, 2)) as amount
-    from {{ relation }}
-    {% if has_ledger or not loop.last %}
-    union all
-    {% endif %}
-    {%- endfor %}
-    {%- for name, (relation, column) in by_source.items() if has_ledger %}
-    select
-        {{ dbt.concat(["'" ~ name ~ ".'", 'source']) }} as measure,
-        cast({{ column }} as decimal(18, 2)) as amount
+        {{ name }} as relation
+        {%- for number in range(most) %},
+        {{ 'cast(' ~ columns[number] ~ ' as decimal(18, 2))' if number < columns | length else 'null' -}}
+        {{ ' ' }}as amount_{{ number + 1 }}
+        {%- endfor %}
     from {{ relation }}
     {% if not loop.last %}
     union all
@@ -460,14 +465,22 @@ entries as (
         lines.to_relation,
         lines.kind,
         lines.entry,
-        cast(coalesce(lines.sign * amounts.amount, 0) as decimal(18, 2)) as amount
+        cast(
+            lines.sign * coalesce(
+                case lines.number
+                    {%- for number in range(1, most + 1) %}
+                    when {{ number }} then amounts.amount_{{ number }}
+                    {%- endfor %}
+                end, 0
+            ) as decimal(18, 2)
+        ) as amount
     from (
         values
-        {%- for numbers, words, sign in lines %}
-        ({{ numbers | join(', ') }}, '{{ words | join("', '") }}', {{ sign }}) {%- if not loop.last %},{% endif %}
+        {%- for numbers, words in lines %}
+        ({{ numbers | join(', ') }}, '{{ words | join("', '") }}') {%- if not loop.last %},{% endif %}
         {%- endfor %}
-    ) as lines (step, line, flow, unit, from_relation, to_relation, kind, entry, measure, sign)
-    left join amounts on lines.measure = amounts.measure
+    ) as lines (step, line, number, sign, flow, unit, from_relation, to_relation, kind, entry, relation)
+    left join amounts on lines.relation = amounts.relation
 ),
 
 balances as (

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def quarantine_bad_records(reading: Reading, loaded: FileLoad, *, is_known: bool) -> FileLoad:
+def quarantine_bad_records(reading: Reading, loaded: FileLoad, *, in_quarantine: bool) -> FileLoad:
     """Enter the bad records of a file that was just parsed, and load again what was mended of them.
 
-    `is_known`: the quarantine has records of the file already.
+    `in_quarantine`: there are records of the file already, whatever was decided of them.
     """
     if not loaded.bad:
-        if not is_known:
+        if not in_quarantine:
             return loaded
         clear_bad_records(reading)
     connection, source = reading.connection, reading.source.name

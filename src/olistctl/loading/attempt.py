@@ -21,9 +21,12 @@ Known = dict[tuple[str, str], ledger.LoadedFile]
 
 @dataclass(frozen=True)
 class Filled:
-    """A file all of whose records are in its table, though not accounted for yet."""
+    """A file that was read into its table, though not accounted for yet.
 
-    parsed: ParsedFile
+    `parsed` is None where it is not good as a whole: nothing of it is in the table.
+    """
+
+    parsed: ParsedFile | None
     seconds: float
 
 
@@ -41,11 +44,16 @@ class Load:
     records_before: Mapping[tuple[str, str], int]
     in_quarantine: Set[tuple[str, str]]  # files of which the quarantine has records, whatever was decided of them
     progress: Progress
-    # Files that were read into tables made for it, by source and name; None: no table was made.
+    # Files that were read into tables made for them, by source and name; None: no table was made.
     filled: Mapping[tuple[str, str], Filled] | None = None
     # What the ledger is told in the end of the files that were read.
     read: list[ledger.LoadedFile] = field(default_factory=list)
 
     def filled_by(self, source: str, file_name: str) -> Filled | None:
-        """Return what came of a file that is in its table already."""
+        """Return what came of a file that was read already."""
         return (self.filled or {}).get((source, file_name))
+
+    def holds(self, source: str, file_name: str) -> bool:
+        """Tell whether all records of a file are in its table already."""
+        filled = self.filled_by(source, file_name)
+        return filled is not None and filled.parsed is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from olistctl import ledger
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 def fill_tables(
     load: Load, contract: Contract, inspections: Sequence[Inspection], known: Known
 ) -> Mapping[tuple[str, str], Filled]:
-    """Make the tables of all sources anew and read the files that are good as a whole; return what came of these.
+    """Make the tables of all sources anew and read the files that are good as a whole; return what came of them.
 
-    Any other file is left to be read by itself. Each source is a transaction, and no other may be open.
+    Any other file is left to be read by itself, with reasons. Each source is a transaction, and no other may be open.
     """
     import duckdb
 
@@ -43,13 +44,15 @@ def fill_tables(
                     continue
                 load.progress.advance(0, found.file)
                 started = time.perf_counter()
-                if parsed := parse_good(Reading(cursor, source, found, load.run_id, load.at)):
+                parsed = parse_good(Reading(cursor, source, found, load.run_id, load.at))
+                filled[key] = Filled(parsed, time.perf_counter() - started)
+                if parsed:
                     load.progress.advance(found.size_bytes)
                     told += found.size_bytes
-                    filled[key] = Filled(parsed, time.perf_counter() - started)
             cursor.commit()
         except duckdb.Error:  # one file spoils the transaction for the others: whoever reads each by itself says which
-            cursor.rollback()
+            with suppress(duckdb.Error):  # what went wrong may have ended the transaction
+                cursor.rollback()
             load.progress.advance(-told)
             filled.clear()
         return filled

@@ -63,8 +63,8 @@ def load_files(
     filled: Mapping[tuple[str, str], Filled] | None = None
     while True:
         load = Load(connection, run_id, at, limits, fresh, has_live, refused, before, in_quarantine, progress, filled)
-        unread = (inspection for inspection in inspections if not load.filled_by(inspection.source, inspection.file))
-        progress.start("Loading", sum(inspection.size_bytes for inspection in unread))
+        waiting = (inspection for inspection in inspections if not load.holds(inspection.source, inspection.file))
+        progress.start("Loading", sum(inspection.size_bytes for inspection in waiting))
         try:
             if filled is None and (fresh or not known):
                 filled = fill_tables(load, contract, inspections, known)
@@ -138,7 +138,7 @@ def _load_source(
             )
         is_loaded = is_loaded or result.status == LOADED
         filled = load.filled_by(*key)
-        if not filled:
+        if not load.holds(*key):
             load.progress.advance(inspection.size_bytes, inspection.file)
         seconds = time.perf_counter() - started + (filled.seconds if filled else 0)
         yield replace(result, seconds=round(seconds, 3))

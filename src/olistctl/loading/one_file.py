@@ -13,7 +13,7 @@ from olistctl.loading.attempt import Load
 from olistctl.loading.difference import incoming_rows, replace_file
 from olistctl.loading.report import HELD, LOADED, MISSING, REFUSED, REMOVED, UNCHANGED, FileLoad, next_step
 from olistctl.loading.tables import Table
-from olistctl.reading import IS_CURRENT, Inspection, ParsedFile, Reading, parse_into, table_of
+from olistctl.reading import IS_CURRENT, Inspection, ParsedFile, Reading, confirmed, parse_into, table_of
 from olistctl.sources import Source
 
 
@@ -32,12 +32,12 @@ def load_file(
     Raises:
         UnreadableFile: the CSV reader has given up, and the transaction with it.
     """
-    unread = judge_file(load, source, inspection, before, held)
-    if unread is None:
+    left = judge_file(load, source, inspection, before, held)
+    if left is None:
         return _parse(load, source, table, inspection, before)
-    if unread.status != UNCHANGED:
+    if left.status != UNCHANGED:
         _bring_over(load, source, inspection, before)
-    return unread
+    return left
 
 
 def judge_file(
@@ -113,15 +113,18 @@ def _parse(
 def _parse_rows(load: Load, reading: Reading, before: ledger.LoadedFile | None) -> FileLoad:
     source, inspection = reading.source, reading.inspection
     filled = load.filled_by(source.name, inspection.file)
-    parsed = parse_into(reading, load.limits.max_bad_share, filled.parsed if filled else None)
+    if filled and filled.parsed:
+        parsed = confirmed(reading, filled.parsed)
+    else:
+        parsed = parse_into(reading, load.limits.max_bad_share, may_be_good=filled is None)
     if parsed.refusal:
         hint = next_step(REFUSED, inspection.file)
         _bring_over(load, source, inspection, before)
         kept = _kept(source, inspection, before, REFUSED, parsed.refusal, parsed.refusal_type, hint)
         return _with_bad(kept, parsed)
     loaded = FileLoad(source.name, source.table, inspection.file, LOADED, parsed.records, parsed.loaded)
-    is_known = (source.name, inspection.file) in load.in_quarantine
-    result = quarantine_bad_records(reading, _with_bad(loaded, parsed), is_known=is_known)
+    in_quarantine = (source.name, inspection.file) in load.in_quarantine
+    result = quarantine_bad_records(reading, _with_bad(loaded, parsed), in_quarantine=in_quarantine)
     load.read.append(_loaded_file(load, source, inspection, result, reading.amounts()))
     return result
 

@@ -5,7 +5,7 @@ from olistctl.reading.guards import SQL_TYPES
 from olistctl.reading.inspection import CHANGED_WHILE_READ, UNREADABLE, Inspection, inspect_file, link_outside
 from olistctl.reading.mending import load_mends
 from olistctl.reading.outcome import BadCount, BadRecord, ParsedFile, UnreadableFile
-from olistctl.reading.parsing import parse_good, parse_into
+from olistctl.reading.parsing import confirmed, parse_good, parse_into
 from olistctl.reading.raw_table import (
     ADDED_COLUMNS,
     INCOMING,
@@ -33,6 +33,7 @@ __all__ = [
     "UnreadableFile",
     "clear_bad_records",
     "columns_in_raw",
+    "confirmed",
     "create_incoming_table",
     "create_raw_table",
     "inspect_file",

@@ -18,26 +18,27 @@ from olistctl.reading.raw_table import Reading
 from olistctl.reading.records import stray_quotes
 from olistctl.warehouse import machine_fault, quote
 
+_CHANGED = CHANGED_WHILE_READ, "it changed while it was read: deliver it whole"
 
-def parse_into(reading: Reading, max_bad_share: float, filled: ParsedFile | None = None) -> ParsedFile:
+
+def parse_into(reading: Reading, max_bad_share: float, *, may_be_good: bool = True) -> ParsedFile:
     """Add the good records of a file to the table of its source, which must hold no row of that file.
 
     The bad ones, if there are any, are in the temporary table `bad_records` afterwards. When the result has a `refusal`
     (too many bad records, a file that changed meanwhile, two readers that do not agree), nothing of the file is in
     either.
-    `filled`: what `parse_good` gave, which has filled the table.
+    `may_be_good`: `parse_good` has not found yet that it is not, as a whole.
 
     Raises:
         UnreadableFile: DuckDB gave up; the transaction is lost.
     """
     import duckdb
 
-    changed = CHANGED_WHILE_READ, "it changed while it was read: deliver it whole"
-    if not filled and not reading.inspection.is_still_the_same():  # a FIFO by now, say, which would block for ever
-        return refused(reading, *changed)
+    if not reading.inspection.is_still_the_same():  # a FIFO by now, say, which would block for ever
+        return refused(reading, *_CHANGED)
     try:
         with reading.line_shifts():
-            parsed = filled or _parse_once(reading) or parse_with_reasons(reading, max_bad_share)
+            parsed = (may_be_good and _parse_once(reading)) or parse_with_reasons(reading, max_bad_share)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
         fault = machine_fault(error)
         if fault and fault.where != str(reading.inspection.path):  # a full disk, say, is no fault of the file
@@ -45,12 +46,19 @@ def parse_into(reading: Reading, max_bad_share: float, filled: ParsedFile | None
         message = f"the CSV reader gives up: {str(error).splitlines()[0]}"
         kind = UNREADABLE if isinstance(error, duckdb.IOException) else "unreadable_csv"
         raise UnreadableFile(reading.file, kind, message) from None
-    if not reading.inspection.is_still_the_same():
-        parsed = refused(reading, *changed)
+    parsed = confirmed(reading, parsed)
     if parsed.refusal:
         reading.delete_loaded()
         clear_bad_records(reading)
     return parsed
+
+
+def confirmed(reading: Reading, parsed: ParsedFile) -> ParsedFile:
+    """Return what came of a file; or, if it has changed since it was inspected, that it is refused, its rows gone."""
+    if reading.inspection.is_still_the_same():
+        return parsed
+    reading.delete_loaded()
+    return refused(reading, *_CHANGED)
 
 
 def parse_good(reading: Reading) -> ParsedFile | None:

@@ -6,11 +6,14 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from olistctl import logs
 from olistctl.reading import Inspection, inspect_file
 from olistctl.results import NoProgress, Progress
 from olistctl.sources import SourceFile
 from olistctl.warehouse import share_out
 from olistctl.workers import Worker, WorkerEnded
+
+log = logs.get_logger(__name__)
 
 # Counting holds the interpreter's lock, so a second reader is worth most with an interpreter of its own; which takes as
 # long to start as to read so many bytes.
@@ -32,7 +35,7 @@ def inspect_all(files: Sequence[SourceFile], progress: Progress | None = None) -
 
     sizes = [_size(file) for file in files]
     largest_first = sorted(range(len(files)), key=lambda number: -sizes[number])
-    worker = Worker("olistctl.reading.worker")
+    worker = Worker("olistctl.reading.worker", is_silent=True)
     second = partial(_inspect_beside, worker) if sum(sizes) >= _WORTH_A_PROCESS else inspect_file
     readers: tuple[_Reader, _Reader] = inspect_file, second
     progress.start("Reading", sum(sizes))
@@ -50,26 +53,38 @@ def inspect_all(files: Sequence[SourceFile], progress: Progress | None = None) -
 
 
 def _inspect_beside(worker: Worker, file: SourceFile, on_bytes: _OnBytes) -> Inspection:
-    """Let a process of its own look at the file; one that is ended, for want of memory say, is done without."""
+    """Let a process of its own look at the file; one that cannot be had, for want of memory say, is done without."""
+    passed = _Passed(on_bytes)
     try:
         worker.send("inspect", (file,), {})
-        kind, content = worker.answer(_Passed(on_bytes))
-    except WorkerEnded:
-        return inspect_file(file, on_bytes)
+    except (WorkerEnded, OSError) as error:
+        return _without(error, file, on_bytes)
+    try:
+        kind, content = worker.answer(passed)
+    except WorkerEnded as error:
+        on_bytes(-passed.bytes)
+        return _without(error, file, on_bytes)
     if kind == "failed":
         raise content
     assert isinstance(content, Inspection)
     return content
 
 
+def _without(error: Exception, file: SourceFile, on_bytes: _OnBytes) -> Inspection:
+    log.warning("the second process that reads files cannot be used: %s", error)
+    return inspect_file(file, on_bytes)
+
+
 class _Passed(NoProgress):
-    """Progress that is passed on to a function."""
+    """Progress that is passed on to a function; `bytes` is its sum."""
 
     def __init__(self, on_bytes: _OnBytes) -> None:
         self._on_bytes = on_bytes
+        self.bytes = 0
 
     def advance(self, amount: float = 1, doing: str | None = None) -> None:
         self._on_bytes(int(amount))
+        self.bytes += int(amount)
 
 
 def _size(file: SourceFile) -> int:
