@@ -417,15 +417,15 @@ quarantined as (
     {%- for kind, entry, amount in of_step -%}
         {%- set relation, column = amount.lstrip('-').split('.') -%}
         {%- if relation in by_source -%}
-            {%- set looked_up, number = by_source[relation][0] ~ '.' ~ column, by_source[relation][1] -%}
+            {%- set place, number = by_source[relation][0] ~ '.' ~ column, by_source[relation][1] -%}
         {%- else -%}
             {%- set columns = relations.setdefault(relation, []) -%}
             {%- if column not in columns -%} {%- do columns.append(column) -%} {%- endif -%}
-            {%- set looked_up, number = relation, columns.index(column) + 1 -%}
+            {%- set place, number = relation, columns.index(column) + 1 -%}
         {%- endif -%}
         {%- do lines.append((
             [step, loop.index, number, -1 if amount.startswith('-') else 1],
-            [flow, unit, from_relation, to_relation, kind, entry, looked_up],
+            [flow, unit, from_relation, to_relation, kind, entry, place],
         )) -%}
     {%- endfor -%}
 {%- endfor -%}

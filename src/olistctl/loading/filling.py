@@ -60,6 +60,6 @@ def fill_tables(
     def size(source: Source) -> int:
         return sum(found.size_bytes for found in inspections if found.source == source.name)
 
-    load.connection.execute("create schema if not exists raw")
+    load.connection.execute("create schema if not exists raw")  # once, for of several that make it one would fail
     largest_first = sorted(contract.sources, key=size, reverse=True)
     return dict(ChainMap(*in_parallel(load.connection, fill, largest_first)))

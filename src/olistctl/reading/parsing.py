@@ -46,19 +46,22 @@ def parse_into(reading: Reading, max_bad_share: float, *, may_be_good: bool = Tr
         message = f"the CSV reader gives up: {str(error).splitlines()[0]}"
         kind = UNREADABLE if isinstance(error, duckdb.IOException) else "unreadable_csv"
         raise UnreadableFile(reading.file, kind, message) from None
-    parsed = confirmed(reading, parsed)
     if parsed.refusal:
-        reading.delete_loaded()
-        clear_bad_records(reading)
-    return parsed
+        _take_back(reading)
+    return confirmed(reading, parsed)
 
 
 def confirmed(reading: Reading, parsed: ParsedFile) -> ParsedFile:
     """Return what came of a file; or, if it has changed since it was inspected, that it is refused, its rows gone."""
     if reading.inspection.is_still_the_same():
         return parsed
-    reading.delete_loaded()
+    _take_back(reading)
     return refused(reading, *_CHANGED)
+
+
+def _take_back(reading: Reading) -> None:
+    reading.delete_loaded()
+    clear_bad_records(reading)
 
 
 def parse_good(reading: Reading) -> ParsedFile | None:

@@ -40,16 +40,17 @@ def inspect_all(files: Sequence[SourceFile], progress: Progress | None = None) -
     readers: tuple[_Reader, _Reader] = inspect_file, second
     progress.start("Reading", sum(sizes))
     try:
-        found = share_out(
+        inspected = share_out(
             readers,
-            lambda read, number: read(files[number], on_bytes),
+            lambda read, number: (number, read(files[number], on_bytes)),
             largest_first,
             interrupt=lambda _: is_over.set(),
         )
     finally:
         worker.close()
         progress.finish()
-    return tuple(inspection for _, inspection in sorted(zip(largest_first, found, strict=True), key=lambda one: one[0]))
+    found = dict(inspected)
+    return tuple(found[number] for number in range(len(files)))
 
 
 def _inspect_beside(worker: Worker, file: SourceFile, on_bytes: _OnBytes) -> Inspection:
