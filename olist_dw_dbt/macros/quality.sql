@@ -36,6 +36,130 @@
     {{ return(chosen) }}
 {%- endmacro %}
 
+{#- The name of the model that holds what is found in the rows of a subject. -#}
+{% macro findings_of(subject) -%}
+    {{ return('int_findings_' ~ subject) }}
+{%- endmacro %}
+
+{#-
+    The rows of a subject that break a rule, or have a reference that leads nowhere, each with its place in the files.
+    `parents` are the models that its references lead to: dbt asks before it knows the rules. The subject is read once for
+    all rules; the few rows that break one are then told apart by rule, and their records looked up.
+-#}
+{% macro find_in(subject, parents=[]) -%}
+{{- depends_on_models(parents) -}}
+{%- set subjects = quality_subjects() -%}
+{%- set about = subjects[subject] -%}
+{%- set text = dbt.type_string() -%}
+{%- set rules = quality_rules('rules', subject) -%}
+with
+{%- if rules %}
+
+broken as (
+    select *
+    from {{ ref(subject) }}
+    where
+        {{ about.where or 'true' }}
+        and (
+            {%- for rule in rules %}
+            not ({{ rule.condition }}) {%- if not loop.last %} or {%- endif %}
+            {%- endfor %}
+        )
+),
+{%- endif %}
+
+found as (
+    {%- if rules %}
+    select
+        {%- for column in about.key %}
+        broken.{{ column }},
+        {%- endfor %}
+        rules.rule,
+        case rules.rule
+            {%- for rule in rules %}
+            when '{{ rule.name }}' then {{ named_values(rule['columns']) }}
+            {%- endfor %}
+        end as record_values,
+        cast(null as {{ text }}) as column_name,
+        cast(null as {{ text }}) as missing_value,
+        cast(null as {{ text }}) as parent
+    from broken
+    cross join (
+        values
+        {%- for rule in rules %}
+        ('{{ rule.name }}') {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    ) as rules (rule)
+    where
+        case rules.rule
+            {%- for rule in rules %}
+            when '{{ rule.name }}' then not ({{ rule.condition }})
+            {%- endfor %}
+        end
+
+    union all
+    {% endif %}
+    {%- for reference in quality_rules('references', subject) %}
+    select
+        {%- for column in about.key %}
+        child.{{ column }},
+        {%- endfor %}
+        '{{ reference.name }}' as rule,
+        cast(null as {{ text }}) as record_values,
+        '{{ reference.column }}' as column_name,
+        {{ as_text('child.' ~ reference.column) }} as missing_value,
+        '{{ reference.parent }}' as parent
+    from {{ ref(subject) }} as child
+    where
+        {{ about.where or 'true' }}
+        and child.{{ reference.column }} is not null
+        and not exists (
+            select 1
+            from {{ ref(reference.parent) }} as parent
+            where
+                parent.{{ reference.parent_column }} = child.{{ reference.column }}
+                {%- if subjects.get(reference.parent, {}).where %}
+                and {{ subjects[reference.parent].where }}
+                {%- endif %}
+        )
+
+    union all
+    {% endfor %}
+
+    select
+        {%- for column in about.key %}
+        child.{{ column }},
+        {%- endfor %}
+        {%- for column in ['rule', 'record_values', 'column_name', 'missing_value', 'parent'] %}
+        cast(null as {{ text }}) as {{ column }} {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from {{ ref(subject) }} as child
+    where false
+),
+
+origin as (
+    {{- origins(about.source, about.key, 'found') }}
+),
+
+final as (
+    select
+        found.rule,
+        '{{ subject }}' as model,
+        {{ named_values(about.key, 'found') }} as record_key,
+        {{ 'found.order_id' if 'order_id' in about.key else 'cast(null as ' ~ text ~ ')' }} as order_id,
+        found.record_values,
+        found.column_name,
+        found.missing_value,
+        found.parent,
+        origin._source_file as source_file,
+        origin._source_line as source_line
+    from found
+    left join origin on {{ same_key(about.key, 'found', 'origin') }}
+)
+
+select * from final
+{%- endmacro %}
+
 {% macro as_text(expression) -%}
     cast({{ expression }} as {{ dbt.type_string() }})
 {%- endmacro %}

@@ -372,6 +372,22 @@ def test_products_sellers_and_categories(warehouse: Warehouse) -> None:
     ]
 
 
+def test_only_what_changed_is_checked_and_added_up_again(warehouse: Warehouse) -> None:
+    change = warehouse
+    change.update("sellers", "seller_id = (select max(seller_id) from raw.stg_sellers)", seller_city="outra")
+    built = {node.name for node in change.build_incrementally().nodes} - change.unchanged
+    assert "dim_seller" in built
+    assert {name for name in built if name.startswith("int_findings_")} == {
+        "int_findings_dim_seller",
+        "int_findings_fact_order_items",  # whose sellers must be there
+    }
+    assert {name for name in built if name.startswith("int_amounts_")} == {
+        "int_amounts_sellers",
+        "int_amounts_dimensions",
+        "int_amounts_ledger",
+    }
+
+
 def test_changes_all_over_the_place(warehouse: Warehouse) -> None:
     """Every 40th row of every source goes, every 41st comes back changed by a neighbour's values."""
     change = warehouse

@@ -28,30 +28,25 @@ broken as (
 ),
 
 rules as (
-    {%- for kind, word in [('rules', 'rule'), ('references', 'reference')] %}
-    {%- for subject in quality_subjects() %}
-    {%- for rule in quality_rules(kind, subject) %}
-    select
-        '{{ rule.name }}' as rule,
-        '{{ word }}' as kind,
-        {{ quoted_text(rule.description) }} as description,
-        '{{ rule.severity }}' as severity,
-        '{{ rule.owner }}' as owner,
-        '{{ subject }}' as model,
-        {{ quoted_text(rule.condition or (rule.column ~ " is in " ~ rule.parent)) }} as condition,
-        {{ rule.known_count or 0 }} as known_count,
-        {{ rule.known_of or 1 }} as known_of
-    union all
-    {% endfor %}
-    {%- endfor %}
-    {%- endfor %}
-    select
-        {%- for column in ['rule', 'kind', 'description', 'severity', 'owner', 'model', 'condition'] %}
-        cast(null as {{ dbt.type_string() }}) as {{ column }},
+    select *
+    from (
+        values
+        {%- for kind, word in [('rules', 'rule'), ('references', 'reference')] %}
+        {%- for subject in quality_subjects() %}
+        {%- for rule in quality_rules(kind, subject) %}
+        (
+            '{{ rule.name }}', '{{ word }}', {{ quoted_text(rule.description) }}, '{{ rule.severity }}',
+            '{{ rule.owner }}', '{{ subject }}',
+            {{ quoted_text(rule.condition or (rule.column ~ " is in " ~ rule.parent)) }},
+            {{ rule.known_count or 0 }}, {{ rule.known_of or 1 }}
+        ),
         {%- endfor %}
-        0 as known_count,
-        1 as known_of
-    where false
+        {%- endfor %}
+        {%- endfor %}
+        -- a project may have no rules
+        (null, null, null, null, null, null, null, 0, 1)
+    ) as listed (rule, kind, description, severity, owner, model, condition, known_count, known_of)
+    where rule is not null
 ),
 
 measured as (

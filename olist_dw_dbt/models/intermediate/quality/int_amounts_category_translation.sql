@@ -1,0 +1,1 @@
+{{ amounts_of_source('category_translation') }}

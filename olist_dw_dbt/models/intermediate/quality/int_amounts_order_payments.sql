@@ -1,0 +1,1 @@
+{{ amounts_of_source('order_payments') }}

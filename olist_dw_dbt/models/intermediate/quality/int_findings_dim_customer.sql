@@ -1,0 +1,1 @@
+{{ find_in('dim_customer', parents=['dim_geography']) }}

@@ -1,0 +1,1 @@
+{{ find_in('fact_orders', parents=['dim_customer']) }}

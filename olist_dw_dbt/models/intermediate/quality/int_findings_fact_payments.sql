@@ -1,0 +1,1 @@
+{{ find_in('fact_payments', parents=['fact_orders']) }}

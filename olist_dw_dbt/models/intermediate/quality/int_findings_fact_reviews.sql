@@ -1,0 +1,1 @@
+{{ find_in('fact_reviews', parents=['fact_orders']) }}

@@ -1,0 +1,1 @@
+{{ find_in('stg_geolocation') }}
