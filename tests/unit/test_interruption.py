@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -43,6 +44,17 @@ for _ in range(2):
         print("interrupted", interruption.stopped())
 os.kill(os.getpid(), signal.SIGTERM)
 """
+IN_THE_START = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from olistctl.cli import main
+sys.argv = ["olistctl", "status", "--json"]
+main()
+"""
 
 
 def said(program: str) -> tuple[int, str, str]:
@@ -60,3 +72,9 @@ def test_an_interruption_that_a_destructor_swallows_is_noted_without_a_word() ->
 
 def test_another_program_has_its_handlers_back_and_nothing_is_left_of_the_signal() -> None:
     assert said(IN_ANOTHER_PROGRAM) == (0, "interrupted None\ninterrupted None\nits own\n", "")
+
+
+def test_an_interruption_during_start_up_leaves_no_traceback() -> None:
+    code, stdout, stderr = said(IN_THE_START)
+    assert (code, stderr) == (130, "error: interrupted\n")
+    assert json.loads(stdout)["exit_code"] == 130

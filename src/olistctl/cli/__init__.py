@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from olistctl.cli.app import main
+from contextlib import suppress
+from typing import NoReturn
+
+from olistctl import interruption
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    interruption.listen()
+    with suppress(KeyboardInterrupt), interruption.held():  # half an import cannot say that it was interrupted
+        from olistctl.cli.app import run
+    run()
+
 
 __all__ = ["main"]

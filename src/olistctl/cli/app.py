@@ -114,13 +114,15 @@ for _panel, _name, _function in (
         app.command(_name, cls=Command, rich_help_panel=_panel)(with_globals(_function))
 
 
-def main() -> NoReturn:
-    """Run the command line and leave with its exit code."""
-    interruption.listen()
+def run() -> NoReturn:
+    """Run the command line, and leave with its exit code; an interruption that was noted before counts."""
     calls.open_missing_streams()
     calls.show_every_letter()
     code = ExitCode.DONE
     try:
+        if interruption.stopped():
+            _foresee_json()
+            raise KeyboardInterrupt
         code = app(prog_name="olistctl", standalone_mode=False) or ExitCode.DONE
     except TyperException as complaint:
         _leave_for(complaint)
@@ -142,12 +144,17 @@ def main() -> NoReturn:
 
 def _leave_for(complaint: TyperException) -> NoReturn:
     """Leave because Typer cannot parse the call."""
-    calls.remember({"json": "--json" in sys.argv})  # which it has not come to, perhaps
+    _foresee_json()
     if error := usage_error(complaint):
         _leave(error)
     with suppress(OSError):  # as in `_leave`
         typer.echo(complaint.format_message(), err=True)
     sys.exit(ExitCode.USAGE)
+
+
+def _foresee_json() -> None:
+    """Know of `--json` although Typer has not come to it, perhaps."""
+    calls.remember({"json": "--json" in sys.argv})
 
 
 def _leave(error: OlistctlError) -> NoReturn:

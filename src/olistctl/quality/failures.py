@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from olistctl.results import Finding, counted
 from olistctl.transform import NodeResult
-from olistctl.warehouse import quote
+from olistctl.warehouse import quote, standing
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -83,13 +83,14 @@ def keep_failing_rows(
     models are not in this warehouse.
     """
     keep = keep or (lambda table, sql: _create(connection, table, sql))
-    connection.execute(f"create schema if not exists {SCHEMA}")
     if everything:
-        connection.execute(f"drop schema {SCHEMA} cascade")
-        connection.execute(f"create schema {SCHEMA}")
+        connection.execute(f"drop schema if exists {SCHEMA} cascade")
+    connection.execute(f"create schema if not exists {SCHEMA}")
+    kept = {name for schema, name, _ in standing(connection) if schema == SCHEMA}
     failing: dict[str, FailingTest] = {}
     for node in nodes:
-        connection.execute(f"drop table if exists {_table(node)}")
+        if node.name in kept:
+            connection.execute(f"drop table {_table(node)}")
         if node.status in _VERBS:
             failing[node.name] = _failing(connection, node, keep)
     return tuple(failing.values())

@@ -19,7 +19,7 @@ from olistctl.results import NoProgress, Progress
 from olistctl.transform.compiled import CompiledModel
 from olistctl.transform.dbt import DbtReport, NodeResult
 from olistctl.transform.jobs import BUILD, compiled_file
-from olistctl.warehouse import Relation, drop_relations, in_parallel, kind_of, machine_fault, quote
+from olistctl.warehouse import Relation, in_parallel, machine_fault, quote, standing
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -63,12 +63,14 @@ def run_models(
     for schema in sorted({model.relation[0] for model in models}):
         connection.execute(f"create schema if not exists {quote(schema)}")
 
+    # Asked once: of tables DuckDB gathers so much at each question that a small run would notice.
+    kinds = {(schema, name): kind for schema, name, kind in standing(connection)}
     news = set(changed or ())
 
     def build(cursor: DuckDBPyConnection, model: CompiledModel) -> NodeResult:
         progress.advance(0, model.name)
         if changed is None or not news.isdisjoint(model.inputs):
-            node = _build(cursor, model, at, artifacts)
+            node = _build(cursor, model, kinds.get(model.relation), at, artifacts)
         else:
             node = _node(model, "unchanged")
         if node.status == "success":
@@ -91,13 +93,16 @@ def _node(model: CompiledModel, status: str) -> NodeResult:
     return NodeResult(model.name, model.kind, status, 0.0, model.file, relation=model.relation)
 
 
-def _build(connection: DuckDBPyConnection, model: CompiledModel, at: datetime, artifacts: Path) -> NodeResult:
+def _build(
+    connection: DuckDBPyConnection, model: CompiledModel, kind: str | None, at: datetime, artifacts: Path
+) -> NodeResult:
+    """Build a model; `kind` is what stands in its place, a "table" or a "view", if anything does."""
     import duckdb
 
     started = time.perf_counter()
     try:
         connection.begin()
-        is_changed = _BUILDERS[model.materialized](connection, model, at)
+        is_changed = _BUILDERS[model.materialized](connection, model, kind, at)
         connection.commit()
     except duckdb.Error as error:
         if machine_fault(error):
@@ -110,14 +115,15 @@ def _build(connection: DuckDBPyConnection, model: CompiledModel, at: datetime, a
     return replace(node, seconds=round(time.perf_counter() - started, 2))
 
 
-def _build_view(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
+def _build_view(connection: DuckDBPyConnection, model: CompiledModel, kind: str | None, at: datetime) -> bool:
     """Make the view, in the place of whatever stood there."""
-    drop_relations(connection, [model.relation])
+    if kind:
+        connection.execute(f"drop {kind} {_name(model.relation)}")
     connection.execute(f"create view {_name(model.relation)} as (\n{model.sql}\n)")
     return True
 
 
-def _build_table(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
+def _build_table(connection: DuckDBPyConnection, model: CompiledModel, kind: str | None, at: datetime) -> bool:
     """Make the table beside the old one, which it may read, and put it in its place."""
     schema, name = map(quote, model.relation)
     draft = f"{schema}.{quote(model.relation[1] + '__dbt_tmp')}"
@@ -129,12 +135,13 @@ def _build_table(connection: DuckDBPyConnection, model: CompiledModel, at: datet
         connection.execute(f"insert into {draft} ({names}) select {names} from (\n{model.sql}\n) as model_subq")
     else:
         connection.execute(f"create table {draft} as (\n{model.sql}\n)")
-    drop_relations(connection, [model.relation])
+    if kind:
+        connection.execute(f"drop {kind} {schema}.{name}")
     connection.execute(f"alter table {draft} rename to {name}")
     return True
 
 
-def _build_incremental(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
+def _build_incremental(connection: DuckDBPyConnection, model: CompiledModel, kind: str | None, at: datetime) -> bool:
     """Replace the rows of what is affected, or add the new ones; return whether the table has other rows now.
 
     The rows to go are looked for once, in a column as long as the table; afterwards they are known by their numbers.
@@ -168,7 +175,7 @@ def _are_same(connection: DuckDBPyConnection, one: tuple[str, str], other: tuple
     return connection.execute(f"({one[0]}) except all ({other[0]}) limit 1").fetchone() is None
 
 
-def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, at: datetime) -> bool:
+def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, kind: str | None, at: datetime) -> bool:
     """Close the versions of members that changed or are gone, and open those of members that changed or are new.
 
     Return whether there were any.
@@ -186,7 +193,7 @@ def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, at: da
             $at::timestamp as dbt_valid_from,
             null::timestamp as dbt_valid_to
     """
-    if kind_of(connection, model.relation) is None:
+    if kind is None:
         connection.execute(f"create table {table} as {opened} from (\n{model.sql}\n) as members", {"at": at})
         return True
     chosen = f"{key} in (select {key} from {_name(model.affected_by)})" if model.affected_by else "true"
@@ -210,7 +217,7 @@ def _build_snapshot(connection: DuckDBPyConnection, model: CompiledModel, at: da
     return (closed, added) != ((0,), (0,))
 
 
-_BUILDERS: Mapping[str, Callable[[DuckDBPyConnection, CompiledModel, datetime], bool]] = {
+_BUILDERS: Mapping[str, Callable[[DuckDBPyConnection, CompiledModel, str | None, datetime], bool]] = {
     "view": _build_view,
     "table": _build_table,
     "incremental": _build_incremental,

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from olistctl.config import Settings
@@ -69,6 +70,7 @@ class Stage:
     # The live file as it was when the work began with it: what is in it later is not in the stage.
     _seen: list[tuple[int, int, int]] = field(default_factory=list, compare=False, repr=False)
     _anchor: list[DuckDBPyConnection] = field(default_factory=list, compare=False, repr=False)
+    _pruning: list[Thread] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def has_live(self) -> bool:
@@ -191,8 +193,23 @@ class Stage:
             raise _not_replaced(error, self.live) from None
         self._seen.clear()
         if self.state_dir and self.keep_versions and not published.problem:
-            prune_versions(versions_folder(self.state_dir), self.keep_versions)
+            self._prune(versions_folder(self.state_dir))
         return published
+
+    def _prune(self, folder: Path) -> None:
+        """Remove older versions beside what comes after the publication: to free a large file takes a while.
+
+        Where no thread is to be had they go another time, for what is published is published.
+        """
+        thread = Thread(target=prune_versions, args=(folder, self.keep_versions), name="prune")
+        with suppress(RuntimeError):
+            thread.start()
+            self._pruning.append(thread)
+
+    def wait(self) -> None:
+        """Wait until older versions are gone."""
+        while self._pruning:
+            self._pruning.pop().join()
 
     def _check_live(self) -> None:
         """Raise BusyError if another program writes or has written to the live file: its changes would be lost."""
@@ -312,6 +329,7 @@ def open_stage(settings: Settings, command: str, *, tolerate_damage: bool = Fals
                 yield stage
             finally:
                 stage.let_go()
+                stage.wait()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
