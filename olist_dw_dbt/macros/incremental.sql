@@ -27,6 +27,7 @@
     from {{ source('etl', 'changed_keys') }}
     where
         not is_built
+        and key is not null
         and source in ('{{ followed_by()[name] | join("', '") }}')
 {%- endmacro %}
 

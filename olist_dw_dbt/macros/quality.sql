@@ -100,6 +100,12 @@ found as (
     union all
     {% endif %}
     {%- for reference in quality_rules('references', subject) %}
+    {%- if reference.parent not in parents %}
+        {%- do exceptions.raise_compiler_error(
+            "the reference " ~ reference.name ~ " leads to " ~ reference.parent ~ ": add that to the parents in "
+            ~ model.original_file_path
+        ) %}
+    {%- endif %}
     select
         {%- for column in about.key %}
         child.{{ column }},

@@ -18,8 +18,8 @@
 
 {#-
     What the account of rows and reais (models/quality/dq_reconciliation.sql) follows. Of each source the table of raw and
-    staging, its key, its columns in reais, and by what a dimension gathers its rows. Each layer is added up on its own, in models that an incremental run leaves
-    as they are where nothing below them has changed.
+    staging, its key, its columns in reais, and by what a dimension gathers its rows. Each layer is added up on its own, in
+    models that an incremental run leaves as they are where nothing below them has changed.
 -#}
 {% macro reconciled_sources() -%}
     {{ return({

@@ -256,7 +256,7 @@ def _plan(
         files=standing.files,
         held_back=tuple(file.file for file in files if file.status == HELD),
         findings=tuple(file.finding() for file in files if not file.is_whole),
-        changes=tuple(_table_change(tables[change.source], change) for change in changes),
+        changes=tuple(_table_change(tables[change.source], change) for change in changes if change.brings_data),
         models=models,
         reason=reason,
     )

@@ -91,7 +91,7 @@ def load(state: RunState, work: Work) -> Outcome:
         evidence = work.settings.quarantine_dir
         state.load = keep_evidence(connection, evidence, state.load, state.inspections, work.run_id)
     work.rows_loaded = state.load.rows_loaded
-    work.brings_data = bool(state.load.changes)
+    work.brings_data = any(change.brings_data for change in state.load.changes)
     for file in state.load.faulty:
         work.warn(
             file.finding(),

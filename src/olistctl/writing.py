@@ -126,6 +126,7 @@ def write_warehouse(
             _publish(work, before_publication)
             for name, step in (afterwards or {}).items():
                 _follow_up(work, name, step)
+            stage.wait()
         except BaseException as error:
             meant = _meant(work, error)
             if confirm and not work.is_published and not isinstance(meant, _FINAL):

@@ -210,6 +210,32 @@ def test_what_was_loaded_and_not_yet_built_is_built_by_the_next_run(project: Pro
     assert project.json("transform")["status"] == "unchanged"
 
 
+def test_what_moves_in_its_file_or_cannot_be_loaded_reaches_the_quality_models(project: Project) -> None:
+    """Neither changes a key, and what is told of it, lines and counts, is that of a full refresh all the same."""
+    breaking = "from quality.dq_rule_violations where source_file = ? order by source_line desc limit 1"
+    ((order, line),) = project.query(f"select order_id, source_line {breaking}", ORDERS)
+    file = project.source_dir / ORDERS
+    header, *records = file.read_bytes().splitlines(keepends=True)
+    assert order.encode() in records[line - 2]
+    file.write_bytes(header + records.pop(line - 2) + b"".join(records))
+    move_a_seller(project, "outra cidade")
+    project.ok("run")
+    lines = "select distinct source_line from quality.dq_rule_violations where order_id = ? and source_file = ?"
+    assert project.query(lines, order, ORDERS) == [(2,)]
+
+    with file.open("ab") as stream:
+        stream.write(b"no order\n")
+    report = project.json("run")
+    assert "nothing to build" not in {stage["note"] for stage in report["stages"]}
+    held = "select amount from quality.dq_reconciliation where flow = 'orders' and entry = 'records in quarantine'"
+    assert project.query(held) == [(-1,)]
+    assert project.json("run")["status"] == "unchanged"
+    project.ok("quarantine", "discard", "1", "--reason", "no record")
+    assert project.json("run")["status"] != "unchanged"
+    assert project.query(held) == [(0,)]
+    assert project.json("verify")["is_equal"]
+
+
 @pytest.mark.skipif(not LONG, reason="several runs: make torture")
 def test_a_test_that_fails_stands_for_strict_until_it_passes(project: Project) -> None:
     test = project.folder / "olist_dw_dbt" / "tests" / "assert_few_sellers.sql"

@@ -83,6 +83,15 @@ def test_a_test_that_passes_again_leaves_nothing_and_one_that_did_not_run_stays(
     assert kept(connection) == set(), "all tests ran, and one that is no longer there has failed nothing"
 
 
+def test_two_tests_may_have_one_name(connection: Connection) -> None:
+    nodes = [node(name, sql=f"select '{name}' as one", failures=1) for name in ("it_is_there", "It_is_there")]
+    for everything in (True, False):
+        failing(connection, *nodes, everything=everything)
+        assert connection.execute("select one from dbt_test__audit.it_is_there").fetchall() == [("It_is_there",)]
+    failing(connection, node("it_is_there", "pass"), node("it_is_there", "pass"))
+    assert kept(connection) == set()
+
+
 def test_a_test_that_cannot_run_says_why(connection: Connection) -> None:
     (test,) = failing(connection, node("broken", "error", message="Catalog Error: no such table", column=None))
     (finding,) = test.findings

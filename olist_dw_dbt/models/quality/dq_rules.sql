@@ -44,7 +44,7 @@ rules as (
         {%- endfor %}
         {%- endfor %}
         -- a project may have no rules
-        (null, null, null, null, null, null, null, 0, 1)
+        ({% for _ in range(7) %}cast(null as {{ dbt.type_string() }}), {% endfor %}0, 1)
     ) as listed (rule, kind, description, severity, owner, model, condition, known_count, known_of)
     where rule is not null
 ),

@@ -11,6 +11,7 @@ from olistctl.ledger.changes import (
     note_changes,
     note_given_up,
     note_rebuilt,
+    note_touched,
     source_changes,
 )
 from olistctl.ledger.errors import IGNORED, RESOLVED, ErrorEntry, LoggedError, logged_errors, settle_errors
@@ -110,6 +111,7 @@ __all__ = [
     "note_rebuilt",
     "note_tested",
     "note_tickets",
+    "note_touched",
     "open_records_of",
     "open_tickets",
     "quarantine_counts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,15 @@ from olistctl.ledger.rows import insert
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-INSERTED, CHANGED, DELETED, REBUILT = "inserted", "changed", "deleted", "rebuilt"
+INSERTED, CHANGED, DELETED, REBUILT, TOUCHED = "inserted", "changed", "deleted", "rebuilt", "touched"
 
 
 @dataclass(frozen=True)
 class SourceChange:
-    """How many keys of a source were inserted, changed and deleted; `rebuilt`: all of them may have changed."""
+    """How many keys of a source were inserted, changed and deleted; `rebuilt`: all of them may have changed.
+
+    None at all: what differs is only where records stand, or how many there are.
+    """
 
     source: str
     inserted: int
@@ -28,6 +31,11 @@ class SourceChange:
     def keys(self) -> int:
         """The number of keys that are known to differ."""
         return self.inserted + self.changed + self.deleted
+
+    @property
+    def brings_data(self) -> bool:
+        """Tell whether rows of `raw` may have other values."""
+        return self.rebuilt or self.keys > 0
 
 
 def note_changes(connection: DuckDBPyConnection, run_id: str, source: str) -> None:
@@ -44,6 +52,24 @@ def note_given_up(connection: DuckDBPyConnection, run_id: str, quarantine_ids: S
         "insert into etl.changed_keys select $run_id, source, $change, key, false from etl.quarantine "
         "where quarantine_id in (select unnest($ids::bigint[])) and key is not null",
         {"run_id": run_id, "change": DELETED, "ids": list(quarantine_ids)},
+    )
+    sources = connection.execute(
+        "select distinct source from etl.quarantine where quarantine_id in (select unnest($ids::bigint[]))",
+        {"ids": list(quarantine_ids)},
+    ).fetchall()
+    note_touched(connection, run_id, [source for (source,) in sources])
+
+
+def note_touched(connection: DuckDBPyConnection, run_id: str, sources: Iterable[str]) -> None:
+    """Note that files of these sources were read, or their bad records decided about, where no changed key says so.
+
+    Models tell in which line a record stands, what a file holds and what is in quarantine.
+    """
+    connection.execute(
+        "insert into etl.changed_keys select $run_id, source, $change, null, false "
+        "from (select unnest($sources::varchar[]) as source) "
+        "where source not in (select source from etl.changed_keys where not is_built)",
+        {"run_id": run_id, "change": TOUCHED, "sources": list(sources)},
     )
 
 

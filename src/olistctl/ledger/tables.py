@@ -93,8 +93,9 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
         {
             "run_id": "VARCHAR NOT NULL",
             "source": "VARCHAR NOT NULL",
-            "change": "VARCHAR NOT NULL",  # inserted, changed, deleted; rebuilt: all keys of the source
-            "key": "VARCHAR",  # a JSON object of the key columns; NULL: rebuilt
+            # inserted, changed, deleted; rebuilt: all keys of the source; touched: none, but lines or counts may differ
+            "change": "VARCHAR NOT NULL",
+            "key": "VARCHAR",  # a JSON object of the key columns; NULL: rebuilt, touched
             "is_built": "BOOLEAN NOT NULL",  # the models know of it
         },
         "",

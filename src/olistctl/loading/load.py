@@ -150,6 +150,8 @@ def _load_source(
         mark_current(load.connection, source)
     if table.is_new and (load.fresh or table.read_again or is_loaded or not table.existed):
         ledger.note_rebuilt(load.connection, load.run_id, source.name)
+    elif is_loaded or gone:
+        ledger.note_touched(load.connection, load.run_id, [source.name])
 
 
 def _is_known(audit: ledger.LoadAudit, last: ledger.LoadAudit | None) -> bool:

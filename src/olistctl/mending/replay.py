@@ -200,6 +200,7 @@ def _settle_account(
         records - loaded, None, None, work.started_at, 0.0,
     )  # fmt: skip
     ledger.record_audit(connection, [audit])
+    ledger.note_touched(connection, work.run_id, [source.name])
 
 
 def _account(connection: DuckDBPyConnection, source: Source, file: str) -> LoadedFile | None:

@@ -86,13 +86,14 @@ def keep_failing_rows(
     if everything:
         connection.execute(f"drop schema if exists {SCHEMA} cascade")
     connection.execute(f"create schema if not exists {SCHEMA}")
-    kept = {name for schema, name, _ in standing(connection) if schema == SCHEMA}
+    kept = {name.casefold() for schema, name, _ in standing(connection) if schema == SCHEMA}
     failing: dict[str, FailingTest] = {}
     for node in nodes:
-        if node.name in kept:
-            connection.execute(f"drop table {_table(node)}")
+        if (name := node.name.casefold()) in kept:
+            connection.execute(f"drop table if exists {_table(node)}")
         if node.status in _VERBS:
             failing[node.name] = _failing(connection, node, keep)
+            kept.add(name)  # dbt lets two columns have tests of one name
     return tuple(failing.values())
 
 
