@@ -59,7 +59,7 @@ from tests.torture.scale import LONG, examples, scaled
 pytestmark = pytest.mark.xdist_group("incremental")
 
 KILLER = Path(__file__).with_name("killer.py")
-COMPARED = ("raw", "staging", "core", "mart", "snapshots")
+COMPARED = ("raw", "staging", "core", "mart", "snapshots", "quality")
 # What stands between a delivery and its load is not what is tested here: a file that holds a few records and loses
 # half of them must be loaded all the same.
 OVERRIDES = {"threads": 2, "load.max_bad_share": BAD_SHARE, "load.max_shrink_share": 1}
