@@ -18,7 +18,7 @@ from tests.torture.conftest import Yard, small_disk
 from tests.torture.scale import scaled
 
 MB = 1 << 20
-DISK = 64 * MB
+DISK = 96 * MB
 POINTS = scaled(5, 20)
 
 
@@ -62,7 +62,7 @@ def test_a_load_on_a_disk_that_fills_up(on_disk: Yard, arguments: tuple[str, ...
     orders.with_name("olist_orders_dataset_2018-11.csv").write_bytes(orders.read_bytes())
     before = yard.digest()
     refused = 0
-    for size in [int(point * 15 * MB / (POINTS - 1)) for point in range(POINTS)]:
+    for size in [int(point * 24 * MB / (POINTS - 1)) for point in range(POINTS)]:
         filler = leave(yard, size)
         done = yard.call(*arguments)
         filler.unlink()
