@@ -174,6 +174,17 @@ def test_a_test_that_asks_the_warehouse_is_compiled_anew_each_time(project: Proj
     assert not kept.exists()
 
 
+def test_a_reference_says_which_model_must_know_its_parent(project: Project) -> None:
+    rules = project.folder / "olist_dw_dbt" / "models" / "quality" / "_rules.yml"
+    entry = "- {name: review_has_customer, description: '', owner: desk, severity: warn, model: fact_reviews, "
+    entry += "column: order_key, parent: dim_customer, parent_column: customer_key}"
+    rules.write_text(rules.read_text().replace("        references:\n", f"        references:\n          {entry}\n"))
+    done = project.call("run")
+    assert done.returncode == 1
+    model = "models/intermediate/quality/int_findings_fact_reviews.sql"
+    assert f"leads to dim_customer: add that to the parents in {model}" in done.stderr
+
+
 def test_an_order_that_gets_lost_on_the_way_is_an_error(project: Project) -> None:
     model = project.folder / "olist_dw_dbt" / "models" / "core" / "facts" / "fact_payments.sql"
     text = model.read_text()

@@ -1,7 +1,7 @@
 """Let dbt compile what can be run without it.
 
 dbt takes some hundredths of a second for each node, whatever it asks, and seconds to be imported: the two hundred tests
-and three dozen models of a small delivery would cost more than their queries. So dbt compiles them once: the data
+and fifty models of a small delivery would cost more than their queries. So dbt compiles them once: the data
 tests, and the models and snapshots as an incremental run of a built warehouse has them, and as a full refresh does.
 """
 
