@@ -36,9 +36,19 @@
     {{ return(chosen) }}
 {%- endmacro %}
 
-{#- The name of the model that holds what is found in the rows of a subject. -#}
-{% macro findings_of(subject) -%}
-    {{ return('int_findings_' ~ subject) }}
+{#- What is found in the rows of all subjects. -#}
+{% macro all_findings() -%}
+    {%- for subject in quality_subjects() %}
+    select * from {{ ref('int_findings_' ~ subject) }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- Whether `olistctl load` has left a ledger; a warehouse that was filled otherwise has none. -#}
+{% macro has_ledger() -%}
+    {{ return(not execute or load_relation(source('etl', 'source_files')) is not none) }}
 {%- endmacro %}
 
 {#-

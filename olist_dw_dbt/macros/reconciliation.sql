@@ -44,9 +44,12 @@
     {{ return(['row_count'] + reconciled_sources()[source_name].get('reais', [])) }}
 {%- endmacro %}
 
-{#-
-    Rows `relation`, `measure`, `amount`. `relations` are pairs of a relation of one row and its columns.
--#}
+{#- The dimensions that have a current member for each record of a source. -#}
+{% macro members_of_sources() -%}
+    {{ return({'customers': 'dim_customer', 'products': 'dim_product', 'sellers': 'dim_seller'}) }}
+{%- endmacro %}
+
+{#- Rows `relation`, `measure`, `amount`. `relations` are pairs of a relation of one row and its columns. -#}
 {% macro amounts_in(relations) -%}
     {%- for relation, columns in relations %}
     {%- set last = loop.last %}
@@ -66,48 +69,36 @@
 {#- The amounts of a source: in raw, in staging, and of the records that a later one of their key has replaced. -#}
 {% macro amounts_of_source(source_name) -%}
 {%- set about = reconciled_sources()[source_name] -%}
-{%- set reais = about.get('reais', []) -%}
+{%- set raw = source('raw', about.table) -%}
 {%- set cleaned = [] -%}
 {%- for column in about.key -%} {%- do cleaned.append(cleaned_key(column)) -%} {%- endfor -%}
-{%- set relations = ['raw_' ~ source_name, 'staging_' ~ source_name] -%}
+{%- set measured = [('raw_' ~ source_name, measures_of(source_name)), ('staging_' ~ source_name, measures_of(source_name))] -%}
 with raw_{{ source_name }} as (
-    select
-        count(*) as row_count
-        {%- for column in reais %},
-        sum({{ column }}) as {{ column }}
-        {%- endfor %}
-    from {{ source('raw', about.table) }}
+    select {{ measured_columns(source_name) }}
+    from {{ raw }}
 ),
 
 staging_{{ source_name }} as (
-    select
-        count(*) as row_count
-        {%- for column in reais %},
-        sum({{ column }}) as {{ column }}
-        {%- endfor %}
+    select {{ measured_columns(source_name) }}
     from {{ ref(about.table) }}
 ),
 {%- if about.key %}
-{%- do relations.append('replaced_' ~ source_name) %}
+{%- do measured.append(('replaced_' ~ source_name, measures_of(source_name))) %}
 
 -- The records of a key but the last one, by file name and line.
 replaced_{{ source_name }} as (
-    select
-        count(*) as row_count
-        {%- for column in reais %},
-        sum({{ column }}) as {{ column }}
-        {%- endfor %}
+    select {{ measured_columns(source_name) }}
     from (
         select
-            {% for column in reais %}{{ column }}, {% endfor -%}
+            *,
             row_number() over (
                 partition by {{ cleaned | join(', ') }}
                 order by _source_file desc, _source_line desc
             ) as recency
-        from {{ source('raw', about.table) }}
+        from {{ raw }}
         where {{ key_number(cleaned) }} in (
             select {{ key_number(cleaned) }}
-            from {{ source('raw', about.table) }}
+            from {{ raw }}
             group by {{ key_number(cleaned) }}
             having count(*) > 1
         )
@@ -116,7 +107,7 @@ replaced_{{ source_name }} as (
 ),
 {%- endif %}
 {%- if about.gathered_by %}
-{%- do relations.append('further_' ~ source_name) %}
+{%- do measured.append(('further_' ~ source_name, ['row_count'])) %}
 
 further_{{ source_name }} as (
     select count({{ about.gathered_by }}) - count(distinct {{ about.gathered_by }}) as row_count
@@ -125,10 +116,14 @@ further_{{ source_name }} as (
 {%- endif %}
 
 final as (
-    {%- set measured = [] -%}
-    {%- for relation in relations -%} {%- do measured.append((relation, measures_of(source_name))) -%} {%- endfor -%}
     {{- amounts_in(measured) }}
 )
 
 select * from final
+{%- endmacro %}
+
+{#- The SQL of what is measured of a source. -#}
+{% macro measured_columns(source_name) -%}
+    count(*) as row_count
+    {%- for column in measures_of(source_name)[1:] %}, sum({{ column }}) as {{ column }}{%- endfor %}
 {%- endmacro %}

@@ -223,14 +223,17 @@ def test_what_moves_in_its_file_or_cannot_be_loaded_reaches_the_quality_models(p
     lines = "select distinct source_line from quality.dq_rule_violations where order_id = ? and source_file = ?"
     assert project.query(lines, order, ORDERS) == [(2,)]
 
-    with file.open("ab") as stream:
-        stream.write(b"no order\n")
+    for name in (ORDERS, "olist_customers_dataset.csv", "olist_products_dataset.csv"):
+        with (project.source_dir / name).open("ab") as stream:
+            stream.write(b"no record\n")
     report = project.json("run")
     assert "nothing to build" not in {stage["note"] for stage in report["stages"]}
+    assert {node["name"] for node in report["tests"]["nodes"] if node["status"] not in ("pass", "warn")} == set()
     held = "select amount from quality.dq_reconciliation where flow = 'orders' and entry = 'records in quarantine'"
     assert project.query(held) == [(-1,)]
     assert project.json("run")["status"] == "unchanged"
-    project.ok("quarantine", "discard", "1", "--reason", "no record")
+    record = project.value("select quarantine_id from etl.quarantine where source = 'orders'")
+    project.ok("quarantine", "discard", str(record), "--reason", "no record")
     assert project.json("run")["status"] != "unchanged"
     assert project.query(held) == [(0,)]
     assert project.json("verify")["is_equal"]

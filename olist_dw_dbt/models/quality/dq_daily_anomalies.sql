@@ -133,8 +133,9 @@ final as (
         anomalies.is_event,
         {%- if previous is not none %}
         coalesce(previous.first_seen_at, latest_load._loaded_at) as first_seen_at,
+        -- To build again is no load: what was no news of this one stays none.
         not anomalies.is_event
-        and coalesce(previous.first_seen_at, latest_load._loaded_at) = latest_load._loaded_at as is_new
+        and coalesce(previous.is_new and previous.first_seen_at = latest_load._loaded_at, previous.metric is null) as is_new
         {%- else %}
         -- What the first build finds is history, not news.
         latest_load._loaded_at as first_seen_at,

@@ -8,11 +8,9 @@
 }}
 
 {#- A version of a file is measured once, when it has come; what it was stays, to compare later ones with. -#}
-{%- set files = source('etl', 'source_files') -%}
-{%- set has_files = not execute or load_relation(files) is not none -%}
 {%- set known = load_relation(this) if execute else none -%}
 with
-{%- if has_files %}
+{%- if has_ledger() %}
 
 files as (
     select
@@ -20,7 +18,7 @@ files as (
         file_name,
         sha256,
         loaded_at as _loaded_at
-    from {{ files }} as files
+    from {{ source('etl', 'source_files') }} as files
     {%- if known is not none %}
     where not exists (
         select 1
@@ -55,7 +53,7 @@ measured_{{ name }} as (
 {%- endif %}
 
 profiles as (
-    {%- if has_files %}
+    {%- if has_ledger() %}
     {%- for name, columns in profiled_columns().items() %}
     select
         '{{ name }}' as source,
@@ -108,7 +106,7 @@ profiles as (
 
 select
     profiles.*,
-    {%- if has_files %}
+    {%- if has_ledger() %}
     files.sha256,
     files._loaded_at
     {%- else %}
@@ -116,6 +114,6 @@ select
     cast(null as timestamp) as _loaded_at
     {%- endif %}
 from profiles
-{%- if has_files %}
+{%- if has_ledger() %}
 inner join files on profiles.source = files.source and profiles.file_name = files.file_name
 {%- endif %}

@@ -3,7 +3,6 @@
     one holds, and what is left unexplained. Each layer is added up on its own, and the reasons from the rows that they are
     about, never as the difference of the two.
 -#}
-{%- set has_ledger = not execute or load_relation(source('etl', 'source_files')) is not none -%}
 {%- set sources = reconciled_sources() -%}
 {%- set measured = ['ledger', 'facts', 'dimensions'] + sources.keys() | list -%}
 with executive as (
@@ -50,7 +49,7 @@ amounts as (
 {%- set steps = [] -%}
 {%- for name, about in sources.items() -%}
     {%- set raw, staging = 'raw.' ~ about.table, 'staging.' ~ about.table -%}
-    {%- if has_ledger -%}
+    {%- if has_ledger() -%}
         {%- do steps.append((
             name, 'rows', 'files', 'files_' ~ name ~ '.row_count',
             [
@@ -90,9 +89,7 @@ amounts as (
         'core.' ~ fact, fact ~ '.' ~ column,
     )) -%}
 {%- endfor -%}
-{%- for name, dimension in [
-    ('customers', 'dim_customer'), ('products', 'dim_product'), ('sellers', 'dim_seller'),
-] -%}
+{%- for name, dimension in members_of_sources().items() -%}
     {%- do steps.append((
         name, 'rows', 'staging.' ~ sources[name].table, 'staging_' ~ name ~ '.row_count',
         [('kept while their record is in quarantine', 'kept_' ~ name ~ '.row_count')],

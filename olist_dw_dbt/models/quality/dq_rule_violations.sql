@@ -1,10 +1,5 @@
 with findings as (
-    {%- for subject in quality_subjects() %}
-    select * from {{ ref(findings_of(subject)) }}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+    {{- all_findings() }}
 ),
 
 final as (

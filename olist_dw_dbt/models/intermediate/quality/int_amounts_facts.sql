@@ -1,3 +1,4 @@
+{%- set belongings = ['fact_order_items', 'fact_payments', 'fact_reviews'] -%}
 with fact_orders as (
     select
         count(*) as row_count,
@@ -9,14 +10,24 @@ with fact_orders as (
 missing_orders as (
     select order_id
     from (
-        select order_id from {{ ref('fact_order_items') }}
+        {%- for fact in belongings %}
+        select order_id from {{ ref(fact) }}
+        {%- if not loop.last %}
         union all
-        select order_id from {{ ref('fact_payments') }}
-        union all
-        select order_id from {{ ref('fact_reviews') }}
+        {%- endif %}
+        {%- endfor %}
     ) as belongings
     where order_id not in (select order_id from {{ ref('fact_orders') }})
 ),
+{%- for fact in belongings %}
+
+rows_of_{{ fact }} as (
+    select
+        *,
+        order_id in (select order_id from missing_orders) as is_orphan
+    from {{ ref(fact) }}
+),
+{%- endfor %}
 
 fact_order_items as (
     select
@@ -26,12 +37,7 @@ fact_order_items as (
         sum(case when is_orphan then 1 else 0 end) as orphans,
         sum(case when is_orphan then price else 0 end) as orphan_price,
         sum(case when is_orphan then freight_value else 0 end) as orphan_freight_value
-    from (
-        select
-            *,
-            order_id in (select order_id from missing_orders) as is_orphan
-        from {{ ref('fact_order_items') }}
-    ) as items
+    from rows_of_fact_order_items
 ),
 
 fact_payments as (
@@ -39,12 +45,7 @@ fact_payments as (
         count(*) as row_count,
         sum(payment_value) as payment_value,
         sum(case when is_orphan then payment_value else 0 end) as orphan_payment_value
-    from (
-        select
-            *,
-            order_id in (select order_id from missing_orders) as is_orphan
-        from {{ ref('fact_payments') }}
-    ) as payments
+    from rows_of_fact_payments
 ),
 
 fact_reviews as (
@@ -52,12 +53,7 @@ fact_reviews as (
         count(*) as row_count,
         sum(case when is_orphan then 1 else 0 end) as orphans,
         sum(case when is_latest_review or is_orphan then 0 else 1 end) as earlier
-    from (
-        select
-            *,
-            order_id in (select order_id from missing_orders) as is_orphan
-        from {{ ref('fact_reviews') }}
-    ) as reviews
+    from rows_of_fact_reviews
 ),
 
 final as (

@@ -1,13 +1,8 @@
 {#- What the loader says: the records of the files, those in quarantine, and the members that stay while theirs is. -#}
-{%- set has_ledger = not execute or load_relation(source('etl', 'source_files')) is not none -%}
-{%- set members = {
-    'customers': ['dim_customer', 'customer_key', 'customer_id'],
-    'products': ['dim_product', 'product_key', 'product_id'],
-    'sellers': ['dim_seller', 'seller_key', 'seller_id'],
-} -%}
+{%- set subjects = quality_subjects() -%}
 {%- set measured = [] -%}
 with
-{%- if has_ledger %}
+{%- if has_ledger() %}
 
 files as (
     select
@@ -50,7 +45,8 @@ files_{{ name }} as (
     where files.source = '{{ name }}'
 ),
 {%- endfor %}
-{%- for name, (dimension, surrogate_key, natural_key) in members.items() %}
+{%- for name, dimension in members_of_sources().items() %}
+{%- set natural_key = subjects[dimension].key[0] %}
 {%- do measured.append(('kept_' ~ name, ['row_count'])) %}
 
 open_{{ name }} as (
@@ -63,8 +59,7 @@ kept_{{ name }} as (
     select count(*) as row_count
     from {{ ref(dimension) }}
     where
-        is_current
-        and {{ surrogate_key }} <> '-1'
+        {{ subjects[dimension].where }}
         and {{ natural_key }} in (select {{ natural_key }} from open_{{ name }})
         and {{ natural_key }} not in (
             select {{ natural_key }}
@@ -76,7 +71,7 @@ kept_{{ name }} as (
 {%- endif %}
 
 final as (
-    {%- if has_ledger %}
+    {%- if has_ledger() %}
     select
         {{ dbt.concat(["'files_'", 'source']) }} as relation,
         'row_count' as measure,
